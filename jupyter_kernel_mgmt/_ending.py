@@ -1,0 +1,80 @@
+"""Ending a kernel: ask, and escalate on fixed deadlines."""
+
+import asyncio
+import logging
+
+from jupyter_protocol import ProtocolError
+
+from .client import KernelClient
+from .exceptions import KernelError
+from .launching import ExitInfo
+from .managerbase import KernelManagerBase
+
+log = logging.getLogger(__name__)
+
+REPLY_TIMEOUT = 2.0
+"""Seconds that a kernel has to answer a shutdown request."""
+
+EXIT_TIMEOUT = 5.0
+"""Seconds that a kernel which answered has to end."""
+
+TERMINATE_TIMEOUT = 2.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+KILL_TIMEOUT = 5.0
+"""Seconds that the operating system has to end a killed process."""
+
+
+async def end_kernel(
+    client: KernelClient, manager: KernelManagerBase, *, restart: bool, interrupt_first: bool
+) -> ExitInfo | None:
+    """End a kernel's process: a shutdown message, then SIGTERM, then SIGKILL, each racing the exit.
+
+    How it ended, or None where it could not be ended. A busy kernel is interrupted first, so that it can
+    end politely. Bounded by the sum of the deadlines. Cancelling it leaves the process as it is then;
+    whoever owns the manager closes it.
+    """
+    exited = asyncio.create_task(manager.wait())
+    try:
+        await _ask(client, manager, exited, restart=restart, interrupt_first=interrupt_first)
+        for act, timeout in ((manager.terminate, TERMINATE_TIMEOUT), (manager.kill, KILL_TIMEOUT)):
+            if exited.done():
+                break
+            log.warning("Kernel %s did not end; going on with %s", manager.kernel_id, act.__name__)
+            await act()
+            await asyncio.wait([exited], timeout=timeout)
+        return exited.result() if exited.done() else None
+    finally:
+        exited.cancel()
+        await asyncio.wait([exited])
+
+
+async def _ask(
+    client: KernelClient,
+    manager: KernelManagerBase,
+    exited: "asyncio.Task[ExitInfo]",
+    *,
+    restart: bool,
+    interrupt_first: bool,
+) -> None:
+    """Ask politely, and wait for the exit as long as the kernel seems to be on its way."""
+    asked = asyncio.create_task(_request(client, restart=restart, interrupt_first=interrupt_first))
+    try:
+        await asyncio.wait([asked, exited], timeout=REPLY_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
+        if asked.done() and not asked.cancelled() and asked.result():
+            await asyncio.wait([exited], timeout=EXIT_TIMEOUT)
+    finally:
+        asked.cancel()
+        await asyncio.wait([asked])
+
+
+async def _request(client: KernelClient, *, restart: bool, interrupt_first: bool) -> bool:
+    """Whether the kernel said that it will end."""
+    try:
+        if interrupt_first:
+            await client.interrupter()
+        await client.request_shutdown(restart=restart)
+    except (KernelError, ProtocolError) as error:
+        log.debug("A kernel cannot be asked to end: %s", error)
+        return False
+    return True

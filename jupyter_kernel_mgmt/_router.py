@@ -1,0 +1,103 @@
+"""Which message belongs to which request. Pure: no input, output, loop or clock.
+
+A kernel answers a request with ``busy`` and ``idle`` on iopub around its outputs, and with one reply on
+the channel of the request. Channels have no mutual order: the request is finished when reply and idle
+have both been seen, in either order.
+
+Source: Messaging in Jupyter, "Request-Reply" and "Kernel status".
+"""
+
+from enum import Enum
+
+from jupyter_protocol import Message
+
+
+class Step(Enum):
+    """What a message is to its request."""
+
+    BUSY = "busy"
+    IDLE = "idle"
+    REPLY = "reply"
+    OUTPUT = "output"
+    OTHER = "other"
+
+
+class Request:
+    """A request under way. ``needs_idle`` is False where the reply alone is the answer."""
+
+    __slots__ = ("busy", "channel", "idle", "msg_id", "needs_idle", "reply")
+
+    def __init__(self, msg_id: str, channel: str, *, needs_idle: bool) -> None:
+        self.msg_id = msg_id
+        self.channel = channel
+        self.needs_idle = needs_idle
+        self.busy = False
+        self.idle = False
+        self.reply: Message | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.reply is not None and (self.idle or not self.needs_idle)
+
+    def __repr__(self) -> str:
+        seen = [name for name in ("busy", "idle") if getattr(self, name)]
+        seen += ["reply"] if self.reply is not None else []
+        return f"<Request {self.msg_id} {' '.join(seen) or 'sent'}>"
+
+
+class Router:
+    """The requests under way on one connection, and what the kernel is handling, anybody's."""
+
+    def __init__(self) -> None:
+        self.requests: dict[str, Request] = {}
+        self.active: set[str] = set()
+
+    def add(self, request: Request) -> None:
+        """Expect messages for a request that is about to be sent."""
+        self.requests[request.msg_id] = request
+
+    def forget(self, request: Request) -> None:
+        """Expect no more for a request: it is finished or given up."""
+        self.requests.pop(request.msg_id, None)
+
+    def presume_idle(self, request: Request) -> None:
+        """The kernel answered and will not say that it is idle again."""
+        request.idle = True
+        self.active.discard(request.msg_id)
+
+    def received(self, channel: str, message: Message) -> tuple[Request | None, Step]:
+        """Note a message. The request it belongs to (None: nobody's here) and what it is to it."""
+        parent_id = message.parent_id
+        request = None if parent_id is None else self.requests.get(parent_id)
+        step = self._step(channel, message, request)
+        if step is Step.BUSY and parent_id is not None:
+            self.active.add(parent_id)
+            if request is not None:
+                request.busy = True
+        elif step is Step.IDLE and parent_id is not None:
+            self.active.discard(parent_id)
+            if request is not None:
+                request.idle = True
+        elif step is Step.REPLY and request is not None:
+            request.reply = message
+        return request, step
+
+    @staticmethod
+    def _step(channel: str, message: Message, request: Request | None) -> Step:
+        if channel == "iopub":
+            if message.msg_type == "status":
+                states = {"busy": Step.BUSY, "idle": Step.IDLE}
+                state = message.content.get("execution_state")
+                return states.get(state, Step.OTHER) if isinstance(state, str) else Step.OTHER
+            return Step.OUTPUT if message.msg_type in OUTPUT_TYPES else Step.OTHER
+        is_reply = message.msg_type.endswith("_reply")
+        if is_reply and request is not None and channel == request.channel and request.reply is None:
+            return Step.REPLY
+        return Step.OTHER
+
+
+OUTPUT_TYPES = frozenset(
+    {"stream", "display_data", "update_display_data", "execute_result", "error", "clear_output"}
+)
+"""What a front end shows for a request."""

@@ -1,0 +1,94 @@
+"""Calling code that blocks, and that may hang, without holding up the loop or the end of the program.
+
+Daemon threads, one a call: a pool's threads are joined when the loop ends, so that a function that hangs
+would hang the program.
+"""
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import suppress
+from typing import TypeVar
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+async def in_thread(
+    function: Callable[[], T], *, abandoned: Callable[[T], None] | None = None, name: str = "blocking-call"
+) -> T:
+    """Run a function in a thread and wait for what it returns or raises.
+
+    Cancelling stops the waiting at once; the function runs on, and what it returns in the end goes to
+    ``abandoned``, in a thread.
+    """
+    promise: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            result = function()
+        except BaseException as error:  # noqa: BLE001 - carried over to the task that waits
+            if promise.set_running_or_notify_cancel():
+                promise.set_exception(error)
+        else:
+            # The promise is cancelled or taken in one step, so that exactly one side gets the result.
+            if promise.set_running_or_notify_cancel():
+                promise.set_result(result)
+            else:
+                _dispose(abandoned, result, name)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    try:
+        return await asyncio.wrap_future(promise)
+    except asyncio.CancelledError:
+        if promise.done() and not promise.cancelled() and promise.exception() is None:
+            # It finished just before the cancellation got here.
+            arguments = (abandoned, promise.result(), name)
+            threading.Thread(target=_dispose, args=arguments, name=name, daemon=True).start()
+        raise
+
+
+async def iterate_in_thread(iterable: Callable[[], Iterable[T]], *, name: str) -> AsyncGenerator[T, None]:
+    """The items of a blocking iterable, each as soon as it is there.
+
+    Closing the generator, or cancelling what waits for it, makes the thread stop after its current item.
+    """
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Queue[tuple[T] | BaseException | None] = asyncio.Queue()
+    wanted = True
+
+    def post(item: tuple[T] | BaseException | None) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(arrived.put_nowait, item)
+
+    def run() -> None:
+        try:
+            for item in iterable():
+                if not wanted:
+                    return
+                post((item,))
+        except BaseException as error:  # noqa: BLE001 - carried over to the task that waits
+            post(error)
+        else:
+            post(None)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    try:
+        while (item := await arrived.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item[0]
+    finally:
+        wanted = False
+
+
+def _dispose(abandoned: Callable[[T], None] | None, result: T, name: str) -> None:
+    if abandoned is None:
+        return
+    try:
+        abandoned(result)
+    except Exception:  # somebody else's clean-up, with nobody left to tell
+        log.exception("Cleaning up after an abandoned %s failed", name)

@@ -1,0 +1,114 @@
+"""What happened to a kernel, as one stream, whoever caused it."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from .launching import ExitInfo
+
+log = logging.getLogger(__name__)
+
+HISTORY = 1000
+"""How many events are kept for those who begin to read later."""
+
+
+class KernelState(Enum):
+    """Where a kernel is in its life. ``dead`` can be left by a restart, ``closed`` never."""
+
+    STARTING = "starting"
+    READY = "ready"
+    RESTARTING = "restarting"
+    DEAD = "dead"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchProgress:
+    """A provider says how far a launch is; ``fraction`` from 0 to 1, or None."""
+
+    text: str
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """A kernel's state is now ``state``. ``generation`` counts its processes, from 1."""
+
+    state: KernelState
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionStateChanged:
+    """The kernel began (``"busy"``) or ended (``"idle"``) handling requests, anybody's."""
+
+    execution_state: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernelExited:
+    """The process of a generation ended, on purpose (``expected``) or not."""
+
+    exit_info: ExitInfo
+    generation: int
+    expected: bool
+
+
+KernelEvent = LaunchProgress | StateChanged | ExecutionStateChanged | KernelExited
+OnEvent = Callable[[KernelEvent], None]
+
+
+class EventLog:
+    """Keeps the latest events and tells them to any number of readers. Belongs to one loop."""
+
+    def __init__(self, on_event: OnEvent | None = None) -> None:
+        self._on_event = on_event
+        self._kept: deque[KernelEvent] = deque(maxlen=HISTORY)
+        self._count = 0
+        self._closed = False
+        self._changed: asyncio.Future[None] | None = None
+
+    def emit(self, event: KernelEvent) -> None:
+        """Add an event; ignored after `close`."""
+        if self._closed:
+            return
+        self._kept.append(event)
+        self._count += 1
+        self._wake()
+        if self._on_event is not None:
+            try:
+                self._on_event(event)
+            except Exception:  # a callback of the application's
+                log.exception("on_event failed for %r", event)
+
+    def close(self) -> None:
+        """End all readers once they have read everything."""
+        self._closed = True
+        self._wake()
+
+    async def read(self) -> AsyncGenerator[KernelEvent, None]:
+        """The kept events, then new ones, until the log is closed.
+
+        A reader that is slower than the history is long misses the oldest ones. Cancelling is safe.
+        """
+        position = 0
+        while True:
+            first = self._count - len(self._kept)
+            position = max(position, first)
+            if position < self._count:
+                position += 1
+                yield self._kept[position - 1 - first]
+            elif self._closed:
+                return
+            else:
+                if self._changed is None:
+                    self._changed = asyncio.get_running_loop().create_future()
+                await asyncio.shield(self._changed)
+
+    def _wake(self) -> None:
+        if self._changed is not None:
+            self._changed.set_result(None)
+            self._changed = None

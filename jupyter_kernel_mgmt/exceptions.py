@@ -1,0 +1,177 @@
+"""Everything `jupyter_kernel_mgmt` raises on purpose.
+
+::
+
+    KernelError
+    ├── NoSuchKernel (KeyError)            no provider has that kernel type
+    ├── NoSuchProvider                     no provider has that id
+    ├── LaunchError                        the kernel did not start
+    │   └── StartupTimeout (TimeoutError)  nor did it fail, in the time it had
+    ├── KernelDied                         it ended while somebody waited for an answer
+    │   └── KernelRestarted                and another one took its place
+    ├── ClientClosed (ChannelClosed)       the client was closed while somebody waited
+    ├── ExecutionError                     raise_for_status(): the code raised
+    ├── ExecutionInterrupted               raise_for_status(): it was interrupted
+    ├── ExecutionAborted                   raise_for_status(): it was never run
+    ├── NotOwned                           the kernel is somebody else's
+    ├── RestartFailed                      no kernel took the old one's place
+    └── Unsupported                        this provider or kernel cannot do that
+
+Errors of `jupyter_protocol` pass unchanged. Data is in attributes, text in ``str``.
+"""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from jupyter_protocol import ChannelClosed
+
+if TYPE_CHECKING:
+    from .execution import ExecutionResult
+    from .launching import ExitInfo
+
+
+class KernelError(Exception):
+    """The base of every error of this package."""
+
+
+class NoSuchKernel(KernelError, KeyError):
+    """No kernel type has that name. ``known`` are the names there are, ``searched`` the places looked in."""
+
+    def __init__(self, kernel_type: str, *, known: Sequence[str] = (), searched: Sequence[str] = ()) -> None:
+        super().__init__(kernel_type)
+        self.kernel_type = kernel_type
+        self.known = tuple(known)
+        self.searched = tuple(searched)
+
+    @property
+    def suggestions(self) -> list[str]:
+        """Known names that look like the one asked for, best first."""
+        by_folded = {name.lower(): name for name in self.known}
+        by_folded |= {name.lower().rpartition("/")[2]: name for name in self.known}
+        wanted = self.kernel_type.lower()
+        near = get_close_matches(wanted, by_folded) or get_close_matches(wanted.rpartition("/")[2], by_folded)
+        return list(dict.fromkeys(by_folded[name] for name in near))
+
+    def __str__(self) -> str:
+        text = f"there is no kernel type {self.kernel_type!r}"
+        if self.suggestions:
+            text += f"; did you mean {' or '.join(map(repr, self.suggestions))}?"
+        elif self.known:
+            text += f"; there are {', '.join(sorted(self.known))}"
+        if self.searched:
+            text += f" (looked in {', '.join(self.searched)})"
+        return text
+
+
+class NoSuchProvider(KernelError):
+    """No provider has that id, or it could not be loaded (then ``__cause__`` says why)."""
+
+
+class LaunchError(KernelError):
+    """A kernel did not start. ``exit_info`` is set where its process ended; ``command`` where it is known."""
+
+    def __init__(
+        self, text: str, *, exit_info: "ExitInfo | None" = None, command: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(text)
+        self.exit_info = exit_info
+        self.command = None if command is None else tuple(command)
+
+    def __str__(self) -> str:
+        lines = [super().__str__()]
+        if self.command:
+            lines.append(f"command: {' '.join(self.command)}")
+        if self.exit_info is not None and self.exit_info.output_tail:
+            lines.append(f"the end of its output:\n{self.exit_info.output_tail.rstrip()}")
+        return "\n".join(lines)
+
+
+class StartupTimeout(LaunchError, TimeoutError):
+    """A kernel runs but was not ready in time."""
+
+
+class KernelDied(KernelError):
+    """The kernel ended before it answered.
+
+    ``exit_info`` says how, as far as that is known; ``result`` holds the output that came before, for an
+    execution, and is None for other requests.
+    """
+
+    def __init__(self, exit_info: "ExitInfo | None" = None, result: "ExecutionResult | None" = None) -> None:
+        super().__init__(exit_info, result)
+        self.exit_info = exit_info
+        self.result = result
+
+    def __str__(self) -> str:
+        if self.exit_info is None:
+            return "the kernel died"
+        text = f"the kernel died: {self.exit_info}"
+        if self.exit_info.output_tail:
+            text += f"\nthe end of its output:\n{self.exit_info.output_tail.rstrip()}"
+        return text
+
+
+class KernelRestarted(KernelDied):
+    """The kernel was restarted before it answered; the new one knows nothing of the request."""
+
+    def __str__(self) -> str:
+        return "the kernel was restarted before it answered"
+
+
+class ClientClosed(KernelError, ChannelClosed):
+    """The client is closed, or was before the kernel answered; ``result`` as in `KernelDied`."""
+
+    def __init__(
+        self, text: str = "the client is closed", *, result: "ExecutionResult | None" = None
+    ) -> None:
+        super().__init__(text)
+        self.result = result
+
+
+class _StatusError(KernelError):
+    """An execution that did not end well; ``result`` is the whole answer."""
+
+    def __init__(self, result: "ExecutionResult") -> None:
+        super().__init__(result)
+        self.result = result
+
+
+class ExecutionError(_StatusError):
+    """The code raised."""
+
+    def __str__(self) -> str:
+        error = self.result.error
+        if error is None:
+            return "the code failed"
+        return "\n".join([f"{error.ename}: {error.evalue}", *error.traceback])
+
+
+class ExecutionInterrupted(_StatusError):
+    """The code was interrupted."""
+
+    def __str__(self) -> str:
+        return "the execution was interrupted"
+
+
+class ExecutionAborted(_StatusError):
+    """The code was not run, because of an error in an earlier request that had ``stop_on_error``."""
+
+    def __str__(self) -> str:
+        return "the execution was aborted: an earlier request failed"
+
+
+class NotOwned(KernelError):
+    """The kernel was not started by us: it is not ours to end or restart."""
+
+
+class RestartFailed(KernelError):
+    """The old kernel ended and no new one could be started (``__cause__`` says why); the state is dead."""
+
+
+class Unsupported(KernelError):
+    """Something that this provider, manager or kernel cannot do; ``option`` is its name."""
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(f"{option}: {reason}")
+        self.option = option

@@ -1,0 +1,368 @@
+"""`Kernel`: a client, a manager and a state, through all generations of one kernel."""
+
+import asyncio
+import logging
+import warnings
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from jupyter_protocol import ConnectionInfo, Message
+
+from ._generation import Generation
+from .client import KernelClient, StdinHandler
+from .events import EventLog, ExecutionStateChanged, KernelEvent, KernelExited, KernelState, StateChanged
+from .exceptions import (
+    ClientClosed,
+    KernelDied,
+    KernelRestarted,
+    LaunchError,
+    NotOwned,
+    RestartFailed,
+    StartupTimeout,
+    Unsupported,
+)
+from .execution import Execution, ExecutionResult, InterruptOutcome
+from .launching import ExitInfo, Launched
+from .managerbase import KernelManagerBase
+from .requests import DEFAULT_OUTPUT_LIMIT, KernelRequests
+
+log = logging.getLogger(__name__)
+
+STARTUP_TIMEOUT = 60.0
+"""Seconds that a kernel has to become ready."""
+
+LAUNCH_ATTEMPTS = 5
+"""How often a launch is tried whose failure says that another try may work."""
+
+Relaunch = Callable[[Launched | None], Awaitable[Launched]]
+"""Starts the next process of a kernel, given the one that it follows."""
+
+T = TypeVar("T")
+
+
+class Kernel(KernelRequests):
+    """A kernel, from its launch or our connecting to it until `aclose`. Made by `launch` and `connect`.
+
+    ``kernel_type`` and ``kernel_id`` are None for a kernel that somebody else started. ``client`` stays the
+    same object through restarts, ``manager`` is that of the current process or None. ``owned`` says
+    whether the kernel ends with this object. Belongs to the loop it was made in.
+    """
+
+    def __init__(
+        self,
+        *,
+        kernel_type: str | None = None,
+        owned: bool,
+        relaunch: Relaunch | None = None,
+        startup_timeout: float = STARTUP_TIMEOUT,
+        stdin: StdinHandler | None = None,
+        events: EventLog | None = None,
+        resources: AsyncExitStack | None = None,
+    ) -> None:
+        self.kernel_type = kernel_type
+        self.owned = owned
+        self.client = KernelClient(stdin=stdin)
+        self.client.on_execution_state = self._execution_state_changed
+        self.startup_timeout = startup_timeout
+        self._relaunch = relaunch
+        self._events = events or EventLog()
+        self._resources = resources or AsyncExitStack()
+        self._state = KernelState.STARTING
+        self._generation: Generation | None = None
+        self._operation: asyncio.Task[Any] | None = None
+        self._lock = asyncio.Lock()
+
+    @classmethod
+    async def from_launched(
+        cls,
+        launched: Launched,
+        *,
+        relaunch: Relaunch | None = None,
+        startup_timeout: float = STARTUP_TIMEOUT,
+        stdin: StdinHandler | None = None,
+    ) -> Self:
+        """Take over a kernel that a finder, provider or launcher started, and wait until it is ready.
+
+        ``relaunch`` is an async callable that starts the next process, given the `Launched` before it;
+        without it, `restart` needs a manager that can. Raises as `launch` does; the kernel is ended then,
+        and when this is cancelled.
+        """
+        kernel = cls(owned=True, relaunch=relaunch, startup_timeout=startup_timeout, stdin=stdin)
+        return await kernel.open(launched)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        name = self.kernel_type or "kernel"
+        owned = "" if self.owned else " not owned"
+        return f"<Kernel {name} {self.kernel_id} {self._state.value}{owned}>"
+
+    def __del__(self) -> None:
+        if self._generation is not None and self._state is not KernelState.CLOSED:
+            warnings.warn(f"{self!r} was never closed: await its aclose()", ResourceWarning, stacklevel=2)
+
+    # What it is
+
+    @property
+    def kernel_id(self) -> str | None:
+        """The identifier from the launch request."""
+        return None if self.manager is None else self.manager.kernel_id
+
+    @property
+    def connection_info(self) -> ConnectionInfo | None:
+        """Where its channels are; None where messages travel another way."""
+        return None if self._generation is None else self._generation.launched.connection_info
+
+    @property
+    def connection_file(self) -> Path | None:
+        """The connection file written for this kernel; `aclose` removes one of ours."""
+        return None if self._generation is None else self._generation.launched.connection_file
+
+    @property
+    def manager(self) -> KernelManagerBase | None:
+        """The manager of the current process."""
+        return None if self._generation is None else self._generation.launched.manager
+
+    @property
+    def state(self) -> KernelState:
+        """Starting, ready, restarting, dead or closed."""
+        return self._state
+
+    @property
+    def execution_state(self) -> str:
+        """``"busy"`` or ``"idle"``, as far as the kernel told us."""
+        return self.client.execution_state
+
+    def events(self) -> AsyncGenerator[KernelEvent, None]:
+        """All that happened since the launch began, and what happens until `aclose`. Cancelling is safe."""
+        return self._events.read()
+
+    # What it does
+
+    def execute(
+        self,
+        code: str,
+        *,
+        silent: bool = False,
+        store_history: bool = True,
+        user_expressions: Mapping[str, str] | None = None,
+        stop_on_error: bool = False,
+        output_limit: int | None = DEFAULT_OUTPUT_LIMIT,
+    ) -> Execution:
+        return self.client.execute(
+            code,
+            silent=silent,
+            store_history=store_history,
+            user_expressions=user_expressions,
+            stop_on_error=stop_on_error,
+            output_limit=output_limit,
+        )
+
+    async def _ask(self, message: Message, channel: str = "shell") -> Message:
+        return await self.client._ask(message, channel)
+
+    async def interrupt(self) -> InterruptOutcome:
+        """Interrupt what it runs, in the way the kernel wants, and tell truthfully what became of it.
+
+        Works on kernels that are not owned too. Raises nothing for a dead one: the outcome is ``DIED``.
+        Cancelling ends only the wait.
+        """
+        return await self.client.interrupt()
+
+    async def wait(self) -> ExitInfo:
+        """Wait for the end of the process that is current now. Cancelling is safe.
+
+        Raises `Unsupported` where nobody watches the process: connected without a manager.
+        """
+        if self.manager is None:
+            raise Unsupported("wait", "nobody here watches this kernel's process; connect with a manager")
+        return await self.manager.wait()
+
+    async def shutdown(self) -> ExitInfo | None:
+        """End the kernel's process, politely at first; the state is then dead, and `restart` works.
+
+        How it ended; None where it could not be ended, which is logged. Others who wait get `KernelDied`.
+        Raises `NotOwned`. When cancelled, the process is killed.
+        """
+        self._require_ownership("shut down")
+        return await self._run(self._shut_down())
+
+    async def restart(self) -> None:
+        """End the process if there is one and start another, with the same address, key and request.
+
+        Others who wait get `KernelRestarted`. Raises `NotOwned`, `Unsupported` where nobody can relaunch,
+        `RestartFailed` (then the state is dead), `ClientClosed` when closed meanwhile. When cancelled, no
+        process is left and the state is dead.
+        """
+        self._require_ownership("restart")
+        if self._relaunch is None:
+            raise Unsupported("restart", "nobody knows how to start this kernel again; give relaunch=")
+        await self._run(self._restart())
+
+    async def aclose(self) -> None:
+        """End the kernel if it is owned, else only disconnect; release everything. May be called again.
+
+        Bounded in time. When cancelled, an owned kernel is killed instead of asked.
+        """
+        if self._operation is not None:
+            self._operation.cancel()
+        async with self._lock:
+            if self._state is KernelState.CLOSED:
+                return
+            try:
+                if self.owned and self._state is KernelState.READY and self._generation is not None:
+                    await self._generation.end(_closed, restart=False)
+            finally:
+                await self._release()
+
+    # How: one operation at a time
+
+    async def open(self, launched: Launched | None = None) -> Self:
+        """Become ready: with a kernel that was launched, or by launching one. Once, before anything else."""
+        self._events.emit(StateChanged(self._state, 1))
+        try:
+            await self._begin(launched)
+        except BaseException:
+            await self._release()
+            raise
+        return self
+
+    async def _run(self, operation: Coroutine[Any, Any, T]) -> T:
+        """Run an operation while no other runs. `aclose` may cut it short, and so may cancelling."""
+        async with self._lock:
+            if self._state is KernelState.CLOSED:
+                operation.close()
+                raise ClientClosed("the kernel is closed")
+            task = self._operation = asyncio.create_task(operation)
+            try:
+                await asyncio.wait([task])
+            finally:
+                self._operation = None
+                if not task.done():
+                    task.cancel()
+                    await asyncio.wait([task])
+        if task.cancelled():
+            raise ClientClosed("the kernel was closed meanwhile")
+        result: T = task.result()
+        return result
+
+    async def _shut_down(self) -> ExitInfo | None:
+        assert self._generation is not None, "an open kernel has had a process"
+        if self._state is KernelState.DEAD:
+            return self._generation.exit_info
+        try:
+            info = await self._generation.end(_shut_down, restart=False)
+        except BaseException:
+            await self._generation.kill(_shut_down)
+            raise
+        finally:
+            self._set_state(KernelState.DEAD)
+        await self.client.detach(_shut_down, discard=True)
+        return info
+
+    async def _restart(self) -> None:
+        was_ready = self._state is KernelState.READY
+        self._set_state(KernelState.RESTARTING)
+        self.client.refuse(_restarted)
+        try:
+            if was_ready and self._generation is not None:
+                await self._generation.end(_restarted, restart=True)
+            await self._begin(None)
+        except BaseException as error:
+            self._set_state(KernelState.DEAD)
+            if self._generation is not None:
+                await self._generation.kill(_died)
+            if isinstance(error, Exception):
+                raise RestartFailed(f"the kernel could not be started again: {error}") from error
+            raise
+
+    async def _begin(self, launched: Launched | None) -> None:
+        """Make the next generation ready; try again where a failure says that this may help."""
+        for attempt in range(1, LAUNCH_ATTEMPTS + 1):
+            previous = self._generation
+            launched = launched or await self._launch_after(previous)
+            number = 1 if previous is None else previous.number + 1
+            self._generation = Generation(
+                number, launched, self.client, owned=self.owned, on_exit=self._process_ended
+            )
+            if previous is not None:
+                await previous.release(_restarted)
+            try:
+                await self._generation.begin(self.startup_timeout)
+            except LaunchError as error:
+                if error.exit_info is None or not error.exit_info.retry or attempt == LAUNCH_ATTEMPTS:
+                    raise
+                log.warning("Launching again: %s", error)
+                launched = None
+            else:
+                self._set_state(KernelState.READY)
+                return
+
+    async def _launch_after(self, previous: Generation | None) -> Launched:
+        if self._relaunch is None:
+            raise Unsupported("restart", "nobody knows how to start this kernel again; give relaunch=")
+        try:
+            async with asyncio.timeout(self.startup_timeout):
+                return await self._relaunch(None if previous is None else previous.launched)
+        except TimeoutError as error:
+            text = f"the provider did not start the kernel within {self.startup_timeout:g} s"
+            raise StartupTimeout(text) from error
+
+    async def _release(self) -> None:
+        self._set_state(KernelState.CLOSED)
+        self._events.close()
+        try:
+            if self._generation is not None:
+                await self._generation.release(_closed)
+        finally:
+            try:
+                await self.client.aclose()
+            finally:
+                await self._resources.aclose()
+
+    async def _process_ended(self, generation: Generation, info: ExitInfo) -> None:
+        expected = generation.ending
+        self._events.emit(KernelExited(info, generation.number, expected))
+        if expected or generation is not self._generation:
+            return
+        if self._state is KernelState.READY:
+            self._set_state(KernelState.DEAD)
+        await self.client.detach(lambda result: KernelDied(info, result), discard=True)
+
+    def _set_state(self, state: KernelState) -> None:
+        if state is not self._state:
+            self._state = state
+            number = 1 if self._generation is None else self._generation.number
+            self._events.emit(StateChanged(state, number))
+
+    def _execution_state_changed(self, execution_state: str) -> None:
+        self._events.emit(ExecutionStateChanged(execution_state))
+
+    def _require_ownership(self, action: str) -> None:
+        if not self.owned:
+            raise NotOwned(f"this kernel is not ours to {action}: we only connected to it")
+
+
+def _closed(result: ExecutionResult | None) -> Exception:
+    return ClientClosed("the kernel was closed", result=result)
+
+
+def _shut_down(result: ExecutionResult | None) -> Exception:
+    return KernelDied(ExitInfo(reason="it was shut down"), result)
+
+
+def _died(result: ExecutionResult | None) -> Exception:
+    return KernelDied(None, result)
+
+
+def _restarted(result: ExecutionResult | None) -> Exception:
+    return KernelRestarted(None, result)

@@ -1,0 +1,131 @@
+"""Plain values between applications and providers: what is asked for, and what comes back."""
+
+import signal
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from jupyter_protocol import ConnectionInfo
+
+from .channels import Channels
+from .managerbase import BlockingManagerBase, KernelManagerBase
+
+Transport = Literal["auto", "ipc", "tcp"]
+InterruptMode = Literal["signal", "message"]
+OnProgress = Callable[[str, float | None], None]
+"""Called with a text and the fraction done (0 to 1, or None where it is not known)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelTypeInfo:
+    """What is known of a kernel type before it is launched.
+
+    ``metadata`` is free; for kernelspecs it is the specification's (debugger, supported_encryption, …).
+    """
+
+    display_name: str
+    language: str
+    argv: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchRequest:
+    """What an application wants of a launch.
+
+    ``cwd`` and ``env`` (added to the inherited environment) are for the kernel's process.
+    ``launch_params`` fill the places of their names in the kernel's command. ``deadline`` is a time of
+    `time.monotonic` after which nobody waits any more, or None. ``previous`` is the `Launched` that the
+    new kernel takes the place of: it keeps that one's addresses and keys where the provider can.
+
+    A provider refuses what it cannot do with `Unsupported`, by the field's name.
+    """
+
+    kernel_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    cwd: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    launch_params: Mapping[str, Any] = field(default_factory=dict)
+    transport: Transport = "auto"
+    deadline: float | None = None
+    on_progress: OnProgress | None = field(default=None, repr=False)
+    previous: "Launched | None" = field(default=None, repr=False)
+
+    def progress(self, text: str, fraction: float | None = None) -> None:
+        """Tell whoever waits how far the launch is. May be called in any thread."""
+        if self.on_progress is not None:
+            self.on_progress(text, fraction)
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, at least 0; None without one."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+
+class Launched:
+    """A kernel that was started, and perhaps is still starting: how to reach it and how to manage it.
+
+    Either ``connection_info`` or, where messages travel another way, open ``channels``. ``manager`` may be
+    a `BlockingManagerBase`, which from here on runs in threads; None only for a kernel that somebody else
+    manages. ``connection_file`` is where the
+    connection information was written for others, or None. ``command`` is for error texts.
+
+    Raises `TypeError` unless exactly one of ``connection_info`` and ``channels`` is given.
+    """
+
+    __slots__ = ("channels", "command", "connection_file", "connection_info", "interrupt_mode", "manager")
+
+    def __init__(
+        self,
+        *,
+        manager: KernelManagerBase | BlockingManagerBase | None,
+        connection_info: ConnectionInfo | None = None,
+        channels: Channels | None = None,
+        interrupt_mode: InterruptMode = "signal",
+        connection_file: Path | None = None,
+        command: tuple[str, ...] = (),
+    ) -> None:
+        if (connection_info is None) == (channels is None):
+            raise TypeError("Launched needs either connection_info or channels")
+        self.manager = manager.as_async() if isinstance(manager, BlockingManagerBase) else manager
+        self.connection_info = connection_info
+        self.channels = channels
+        self.interrupt_mode: InterruptMode = interrupt_mode
+        self.connection_file = connection_file
+        self.command = command
+
+    def __repr__(self) -> str:
+        reached = self.connection_info or type(self.channels).__name__
+        return f"<Launched {self.manager!r} {reached!r}>"
+
+
+@dataclass(frozen=True, slots=True)
+class ExitInfo:
+    """How a kernel's process ended.
+
+    ``returncode`` is the exit code, negative for a signal, None where nobody could learn it. ``reason``
+    explains more than the code does, if anything is known. ``output_tail`` is the end of what the process
+    wrote to stdout and stderr. ``retry`` says that the same launch may well work when tried again.
+    """
+
+    returncode: int | None = None
+    reason: str | None = None
+    output_tail: str = field(default="", repr=False)
+    retry: bool = False
+
+    def __str__(self) -> str:
+        if self.returncode is None:
+            text = "exit code unknown"
+        elif self.returncode < 0:
+            text = f"ended by {_signal_name(-self.returncode)}"
+        else:
+            text = f"exit code {self.returncode}"
+        return f"{text} ({self.reason})" if self.reason else text
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,154 @@
+"""What manages one kernel's process, wherever it is: the base classes that providers subclass.
+
+A manager neither launches nor talks. `KernelManagerBase` is for asyncio code, `BlockingManagerBase` for
+code that blocks. Both are plain classes without a metaclass, so that they combine with others; methods
+that a subclass lacks are named by `missing_methods`.
+"""
+
+import asyncio
+import signal as signals
+from typing import TYPE_CHECKING
+
+from ._threads import in_thread
+
+if TYPE_CHECKING:
+    from .launching import ExitInfo
+
+KILL = int(getattr(signals, "SIGKILL", signals.SIGTERM))
+
+
+class KernelManagerBase:
+    """Manages one kernel. Subclasses need ``is_alive``, ``wait``, ``signal`` and ``aclose``.
+
+    ``kernel_id`` is the identifier from the `LaunchRequest`.
+    """
+
+    kernel_id: str = ""
+
+    async def is_alive(self) -> bool:
+        """Whether the process is there, as of now. Cancelling it is safe."""
+        raise NotImplementedError
+
+    async def wait(self) -> "ExitInfo":
+        """Wait for the process's end, as an event and not by asking again and again.
+
+        Answers any number of callers, also after the end. Cancelling it stops only this caller's wait.
+        """
+        raise NotImplementedError
+
+    async def signal(self, number: int) -> None:
+        """Send a signal to the kernel and its children. Nothing happens when it is gone.
+
+        Raises `Unsupported` where signals cannot be sent.
+        """
+        raise NotImplementedError
+
+    async def interrupt(self) -> None:
+        """Interrupt what runs, in the kernel's own way; by default SIGINT."""
+        await self.signal(signals.SIGINT)
+
+    async def terminate(self) -> None:
+        """Ask the process to end; by default SIGTERM."""
+        await self.signal(signals.SIGTERM)
+
+    async def kill(self) -> None:
+        """End the process without asking; by default SIGKILL."""
+        await self.signal(KILL)
+
+    async def output_tail(self) -> str:
+        """The end of what the process wrote to stdout and stderr; empty where that is not known."""
+        return ""
+
+    async def aclose(self) -> None:
+        """Release everything. A kernel that we started is ended and reaped, one that was adopted let go.
+
+        Bounded in time, may be called again, and releases everything even when cancelled.
+        """
+        raise NotImplementedError
+
+
+class BlockingManagerBase:
+    """Like `KernelManagerBase`, with ordinary methods that may block; each call runs in a daemon thread."""
+
+    kernel_id: str = ""
+
+    def is_alive(self) -> bool:
+        """Whether the process is there, as of now."""
+        raise NotImplementedError
+
+    def wait(self) -> "ExitInfo":
+        """Block until the process ended. Is called once, and runs beside the other methods."""
+        raise NotImplementedError
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the kernel and its children. Nothing happens when it is gone."""
+        raise NotImplementedError
+
+    def interrupt(self) -> None:
+        """Interrupt what runs; by default SIGINT."""
+        self.signal(signals.SIGINT)
+
+    def terminate(self) -> None:
+        """Ask the process to end; by default SIGTERM."""
+        self.signal(signals.SIGTERM)
+
+    def kill(self) -> None:
+        """End the process without asking; by default SIGKILL."""
+        self.signal(KILL)
+
+    def output_tail(self) -> str:
+        """The end of what the process wrote; empty where that is not known."""
+        return ""
+
+    def aclose(self) -> None:
+        """Release everything; end and reap a kernel that we started. May be called again."""
+        raise NotImplementedError
+
+    def as_async(self) -> KernelManagerBase:
+        """This manager for asyncio code."""
+        return ThreadedManager(self)
+
+
+class ThreadedManager(KernelManagerBase):
+    """Runs a `BlockingManagerBase` in threads. Cancelling a call stops the wait; the call itself runs on."""
+
+    def __init__(self, blocking: BlockingManagerBase) -> None:
+        self.blocking = blocking
+        self.kernel_id = blocking.kernel_id
+        self._waiting: asyncio.Task[ExitInfo] | None = None
+
+    async def is_alive(self) -> bool:
+        return await in_thread(self.blocking.is_alive, name="kernel-is-alive")
+
+    async def wait(self) -> "ExitInfo":
+        if self._waiting is None or self._waiting.cancelled():
+            self._waiting = asyncio.create_task(in_thread(self.blocking.wait, name="kernel-wait"))
+        return await asyncio.shield(self._waiting)
+
+    async def signal(self, number: int) -> None:
+        await in_thread(lambda: self.blocking.signal(number), name="kernel-signal")
+
+    async def interrupt(self) -> None:
+        await in_thread(self.blocking.interrupt, name="kernel-interrupt")
+
+    async def terminate(self) -> None:
+        await in_thread(self.blocking.terminate, name="kernel-terminate")
+
+    async def kill(self) -> None:
+        await in_thread(self.blocking.kill, name="kernel-kill")
+
+    async def output_tail(self) -> str:
+        return await in_thread(self.blocking.output_tail, name="kernel-output-tail")
+
+    async def aclose(self) -> None:
+        try:
+            await in_thread(self.blocking.aclose, name="kernel-aclose")
+        finally:
+            if self._waiting is not None:
+                self._waiting.cancel()
+                await asyncio.wait([self._waiting])
+
+
+def missing_methods(kind: type, base: type, names: tuple[str, ...]) -> list[str]:
+    """Which of these methods a subclass does not have of its own."""
+    return [name for name in names if getattr(kind, name, None) is getattr(base, name)]

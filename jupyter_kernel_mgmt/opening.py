@@ -1,0 +1,197 @@
+"""`launch` and `connect`: the two ways to a `Kernel`."""
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Coroutine, Generator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from jupyter_protocol import ConnectionInfo
+
+from .client import StdinHandler
+from .discovery import KernelFinder, shared_finder
+from .events import EventLog, LaunchProgress, OnEvent
+from .exceptions import LaunchError
+from .kernel import STARTUP_TIMEOUT, Kernel
+from .launching import Launched, LaunchRequest, OnProgress, Transport
+from .managerbase import BlockingManagerBase, KernelManagerBase
+from .subproc.place import runtime_directory
+
+DEFAULT_KERNEL_TYPE = "pyimport/kernel"
+
+Connection = str | os.PathLike[str] | Mapping[str, Any] | ConnectionInfo | Launched
+"""A connection file, what is in one, or what a provider launched."""
+
+
+class Opening(Coroutine[Any, Any, Kernel]):
+    """A `Kernel` to be: await it, or enter it with ``async with``, which also closes the kernel at the end.
+
+    A coroutine, so that it works in `asyncio.create_task`, `asyncio.TaskGroup` and `asyncio.run` too.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Kernel]) -> None:
+        self._coroutine = coroutine
+        self._kernel: Kernel | None = None
+
+    def __await__(self) -> Generator[Any, Any, Kernel]:
+        return self._coroutine.__await__()
+
+    def send(self, value: Any) -> Any:
+        """Part of a coroutine."""
+        return self._coroutine.send(value)
+
+    def throw(self, *args: Any) -> Any:
+        """Part of a coroutine."""
+        return self._coroutine.throw(*args)
+
+    def close(self) -> None:
+        """Part of a coroutine."""
+        self._coroutine.close()
+
+    async def __aenter__(self) -> Kernel:
+        self._kernel = await self._coroutine
+        return self._kernel
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._kernel is not None:
+            await self._kernel.aclose()
+
+
+def launch(
+    kernel_type: str = DEFAULT_KERNEL_TYPE,
+    *,
+    cwd: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] | None = None,
+    launch_params: Mapping[str, Any] | None = None,
+    transport: Transport = "auto",
+    startup_timeout: float = STARTUP_TIMEOUT,
+    stdin: StdinHandler | None = None,
+    finder: KernelFinder | None = None,
+    on_event: OnEvent | None = None,
+) -> Opening:
+    """Start a kernel and wait until it is ready. ``await`` it or use ``async with``; the `Kernel` is owned.
+
+    ``kernel_type`` is ``"provider/name"``; ``"python3"`` alone means ``"spec/python3"``, and the default is
+    the ipykernel that this interpreter can import. ``cwd`` and ``env`` (added to ours) are for its process.
+    ``launch_params`` fill places in its command. ``startup_timeout`` is in seconds. ``stdin`` is an async
+    callable ``(prompt, password) → str``. ``finder`` is whose providers are used (by default one for this
+    loop, for as long as kernels of it are open). ``on_event(event)`` hears everything from the first
+    progress on.
+
+    Raises `NoSuchKernel`, `NoSuchProvider`, `Unsupported`, `LaunchError` (it could not be started, or died;
+    with exit code, command and the end of its output) or `StartupTimeout`. Cancelling it ends what was
+    started and leaves nothing behind.
+    """
+    request = LaunchRequest(
+        cwd=None if cwd is None else Path(cwd),
+        env=dict(env or {}),
+        launch_params=dict(launch_params or {}),
+        transport=transport,
+    )
+    return Opening(_launch(kernel_type, request, startup_timeout, stdin, finder, on_event))
+
+
+def connect(
+    connection: Connection,
+    *,
+    manager: KernelManagerBase | BlockingManagerBase | None = None,
+    startup_timeout: float = STARTUP_TIMEOUT,
+    stdin: StdinHandler | None = None,
+) -> Opening:
+    """Talk to a kernel that runs already. ``await`` it or use ``async with``; the `Kernel` is not owned.
+
+    ``connection`` is a connection file (looked for here, then in Jupyter's runtime directory), the dict in
+    one, a `ConnectionInfo` or a `Launched`. With a ``manager`` its death is noticed and `Kernel.wait` works;
+    the manager stays its caller's. `Kernel.aclose` only disconnects.
+
+    Raises `LaunchError` for a file that cannot be used, `KernelDied`, or `StartupTimeout` when no answer
+    comes within ``startup_timeout`` seconds. Cancelling it disconnects.
+    """
+    return Opening(_connect(connection, manager, startup_timeout, stdin))
+
+
+async def _launch(
+    kernel_type: str,
+    request: LaunchRequest,
+    startup_timeout: float,
+    stdin: StdinHandler | None,
+    finder: KernelFinder | None,
+    on_event: OnEvent | None,
+) -> Kernel:
+    events = EventLog(on_event)
+    request = replace(request, on_progress=_reporter(events))
+    async with AsyncExitStack() as resources:
+        used = finder if finder is not None else await resources.enter_async_context(shared_finder())
+
+        async def relaunch(previous: Launched | None) -> Launched:
+            deadline = time.monotonic() + startup_timeout
+            return await used.launch(kernel_type, replace(request, previous=previous, deadline=deadline))
+
+        kernel = Kernel(
+            kernel_type=kernel_type,
+            owned=True,
+            relaunch=relaunch,
+            startup_timeout=startup_timeout,
+            stdin=stdin,
+            events=events,
+            resources=resources.pop_all(),
+        )
+    return await kernel.open()
+
+
+async def _connect(
+    connection: Connection,
+    manager: KernelManagerBase | BlockingManagerBase | None,
+    startup_timeout: float,
+    stdin: StdinHandler | None,
+) -> Kernel:
+    kernel = Kernel(owned=False, startup_timeout=startup_timeout, stdin=stdin)
+    return await kernel.open(_reached(connection, manager))
+
+
+def _reached(connection: Connection, manager: KernelManagerBase | BlockingManagerBase | None) -> Launched:
+    """What to connect to, with the manager given or the one that came with it."""
+    if isinstance(connection, Launched):
+        return Launched(
+            connection_info=connection.connection_info,
+            channels=connection.channels,
+            manager=manager or connection.manager,
+            interrupt_mode=connection.interrupt_mode,
+            connection_file=connection.connection_file,
+        )
+    if isinstance(connection, ConnectionInfo):
+        return Launched(connection_info=connection, manager=manager)
+    try:
+        if isinstance(connection, Mapping):
+            return Launched(connection_info=ConnectionInfo.from_dict(connection), manager=manager)
+        file = _find_file(Path(connection))
+        return Launched(connection_info=ConnectionInfo.load(file), manager=manager, connection_file=file)
+    except (OSError, ValueError) as error:
+        raise LaunchError(f"cannot connect: {error}") from error
+
+
+def _find_file(path: Path) -> Path:
+    """The connection file of that name: as a path, or else in Jupyter's runtime directory."""
+    elsewhere = runtime_directory() / path
+    return elsewhere if not path.exists() and elsewhere.exists() else path
+
+
+def _reporter(events: EventLog) -> OnProgress:
+    """A progress callback that may be called in any thread."""
+    loop, thread = asyncio.get_running_loop(), threading.get_ident()
+
+    def report(text: str, fraction: float | None = None) -> None:
+        event = LaunchProgress(text, fraction)
+        if threading.get_ident() == thread:
+            events.emit(event)
+        else:
+            loop.call_soon_threadsafe(events.emit, event)
+
+    return report

@@ -1,0 +1,127 @@
+"""What kernels write to stdout and stderr, drained by a thread: a busy application stops no kernel."""
+
+import os
+import selectors
+import socket
+import threading
+from collections import deque
+from contextlib import suppress
+
+TAIL_SIZE = 64 * 1024
+"""Bytes of output kept of each kernel."""
+
+_CHUNK = 64 * 1024
+
+
+class OutputPipe:
+    """The reading end of the pipe that is one kernel's stdout and stderr. Owns the descriptor.
+
+    A thread shared by all kernels of this process reads it and keeps the end.
+    """
+
+    def __init__(self, fd: int) -> None:
+        os.set_blocking(fd, False)
+        self._fd = fd
+        self._guard = threading.Lock()
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._closed = False
+        _Drain.watch(self)
+
+    def fileno(self) -> int:
+        """The descriptor, as selectors want it."""
+        return self._fd
+
+    def tail(self) -> str:
+        """The end of the output so far; what is not UTF-8 is replaced."""
+        self.read_available()
+        with self._guard:
+            return b"".join(self._chunks)[-TAIL_SIZE:].decode(errors="replace")
+
+    def read_available(self) -> bool:
+        """Take what is in the pipe, without waiting. False when nothing will ever come again."""
+        with self._guard:
+            # Bounded, so that a kernel that writes without end keeps no reader from returning.
+            for _ in range(64):
+                if self._closed:
+                    return False
+                try:
+                    chunk = os.read(self._fd, _CHUNK)
+                except BlockingIOError:
+                    return True
+                except OSError:
+                    return False
+                if not chunk:
+                    return False
+                self._chunks.append(chunk)
+                self._size += len(chunk)
+                while self._size - len(self._chunks[0]) >= TAIL_SIZE:
+                    self._size -= len(self._chunks.popleft())
+            return True
+
+    def close(self) -> None:
+        """Read no more and close the descriptor; the tail stays. May be called again."""
+        _Drain.forget(self)
+        with self._guard:
+            if not self._closed:
+                self._closed = True
+                os.close(self._fd)
+
+
+class _Drain:
+    """The thread that reads all pipes; it starts with the first and ends with the last."""
+
+    _guard = threading.Lock()
+    _running: "_Drain | None" = None
+
+    def __init__(self) -> None:
+        self._pipes: dict[int, OutputPipe] = {}
+        self._selector = selectors.DefaultSelector()
+        self._waker_read, self._waker_write = socket.socketpair()
+        self._waker_read.setblocking(False)
+        self._waker_write.setblocking(False)
+        self._selector.register(self._waker_read, selectors.EVENT_READ)
+        self._pid = os.getpid()
+
+    @classmethod
+    def watch(cls, pipe: OutputPipe) -> None:
+        with cls._guard:
+            drain = cls._running
+            if drain is None or drain._pid != os.getpid():
+                drain = cls._running = cls()
+                threading.Thread(target=drain._run, name="kernel-output", daemon=True).start()
+            drain._pipes[pipe.fileno()] = pipe
+            drain._selector.register(pipe, selectors.EVENT_READ)
+            drain._wake()
+
+    @classmethod
+    def forget(cls, pipe: OutputPipe) -> None:
+        with cls._guard:
+            drain = cls._running
+            if drain is not None and drain._pipes.get(pipe.fileno()) is pipe:
+                drain._remove(pipe)
+                drain._wake()
+
+    def _remove(self, pipe: OutputPipe) -> None:
+        del self._pipes[pipe.fileno()]
+        with suppress(KeyError, ValueError):
+            self._selector.unregister(pipe)
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):  # full: it is about to wake up anyway
+            self._waker_write.send(b"\0")
+
+    def _run(self) -> None:
+        with self._selector, self._waker_read, self._waker_write:
+            while True:
+                ready = [key.fileobj for key, _ in self._selector.select()]
+                with suppress(BlockingIOError):
+                    self._waker_read.recv(4096)
+                for pipe in ready:
+                    if isinstance(pipe, OutputPipe) and not pipe.read_available():
+                        self.forget(pipe)
+                with self._guard:
+                    if not self._pipes:
+                        if _Drain._running is self:
+                            _Drain._running = None
+                        return

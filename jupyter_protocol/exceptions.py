@@ -1,0 +1,42 @@
+"""Everything `jupyter_protocol` raises on purpose.
+
+::
+
+    ProtocolError
+    ├── MalformedMessage      the peer's frames are not a Jupyter message
+    ├── InvalidSignature      the peer does not have our key, or the frames were altered
+    ├── DuplicateSignature    the peer, or somebody between us, sent the same message twice
+    ├── InvalidMessage        our own message cannot be put on the wire
+    ├── UnknownPacker         nobody here knows that packer
+    └── ChannelClosed         the sockets were closed
+
+The first three blame the other end, the rest this one. No text holds a key or a signature.
+"""
+
+
+class ProtocolError(Exception):
+    """The base of every error of this package."""
+
+
+class MalformedMessage(ProtocolError):
+    """Frames from the other end cannot be read as a Jupyter message."""
+
+
+class InvalidSignature(ProtocolError):
+    """The signature of a received message does not match its content, or is missing."""
+
+
+class DuplicateSignature(ProtocolError):
+    """A correctly signed message was received for the second time."""
+
+
+class InvalidMessage(ProtocolError):
+    """A message of ours cannot be packed; the text names the place."""
+
+
+class UnknownPacker(ProtocolError):
+    """The packer's name is neither ``"json"`` nor ``"msgpack"``."""
+
+
+class ChannelClosed(ProtocolError):
+    """The operation needs sockets that are already closed, or a channel that is not there."""

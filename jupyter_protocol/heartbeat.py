@@ -1,0 +1,107 @@
+"""`Heartbeat`: is the other end of the hb channel there?
+
+A reply means "reachable", not "free": some kernels echo only while they run no code, and some not at all.
+
+Source: Messaging in Jupyter, "Heartbeat for kernels".
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+import zmq
+
+from ._pump import Pump
+from .connection import ConnectionInfo
+from .exceptions import ChannelClosed
+from .sockets.context import SharedContext
+from .sockets.options import connecting_socket
+
+
+class Heartbeat:
+    """Sends a beat every ``interval`` seconds on the running loop and notes the echoes.
+
+    ``silence`` is the number of seconds since the last echo, None before the first: a kernel that never
+    echoes has no heartbeat, and its silence says nothing.
+    """
+
+    def __init__(self, connection_info: ConnectionInfo, *, interval: float = 1.0) -> None:
+        self.interval = interval
+        self._info = connection_info
+        self._shared: SharedContext | None = None
+        self._pump: Pump | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._last_echo: float | None = None
+        self._echo = asyncio.Event()
+
+    @property
+    def silence(self) -> float | None:
+        """Seconds since the last echo, or None when none has come yet."""
+        return None if self._last_echo is None else asyncio.get_running_loop().time() - self._last_echo
+
+    async def wait_for_echo(self) -> None:
+        """Wait for the next echo, however long it takes. Cancelling it is safe.
+
+        Raises `ChannelClosed` when not open, or closed meanwhile.
+        """
+        if self._pump is None or self._closed:
+            raise ChannelClosed("the heartbeat is not open")
+        self._echo.clear()
+        await self._echo.wait()
+        if self._closed:
+            raise ChannelClosed("the heartbeat was closed")
+
+    async def __aenter__(self) -> Self:
+        if self._closed or self._pump is not None:
+            raise ChannelClosed("this heartbeat was opened before; make a new one")
+        self._shared = SharedContext.acquire()
+        try:
+            self._pump = Pump(self._connected(self._shared.zmq_context), self._received)
+        except zmq.ZMQError as error:
+            await self.aclose()
+            raise OSError(error.errno, str(error)) from error
+        except BaseException:
+            await self.aclose()
+            raise
+        self._beat()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop and release everything. Cancelling it is safe; may be called again."""
+        self._closed = True
+        self._echo.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._pump is not None:
+            self._pump.close(0)
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            await shared.release()
+
+    def _connected(self, context: "zmq.Context[zmq.Socket[bytes]]") -> "zmq.Socket[bytes]":
+        # A DEALER that adds REQ's empty delimiter itself: unlike a REQ it may go on after a lost echo.
+        sock = connecting_socket(context, zmq.DEALER, self._info)
+        try:
+            sock.setsockopt(zmq.SNDHWM, 1)  # beats that a stopped kernel did not read are of no use
+            sock.connect(self._info.url("hb"))
+        except BaseException:
+            sock.close(0)
+            raise
+        return sock
+
+    def _beat(self) -> None:
+        if self._pump is None or self._pump.closed:
+            return
+        if self._pump.idle:
+            self._pump.send([b"", b"ping"])
+        self._timer = asyncio.get_running_loop().call_later(self.interval, self._beat)
+
+    def _received(self, frames: list[bytes]) -> None:
+        self._last_echo = asyncio.get_running_loop().time()
+        self._echo.set()

@@ -1,0 +1,108 @@
+"""Packers: how the four dicts of a message become bytes and return.
+
+Data only: nothing here can name a class or run code. Pure, no input or output.
+"""
+
+import json
+from math import isfinite
+from typing import Any, Protocol
+
+import msgpack
+import msgspec
+
+from .exceptions import UnknownPacker
+
+
+class Packer(Protocol):
+    """What a `Session` needs: a name, and two functions that undo each other.
+
+    ``unpack`` may raise anything derived from `Exception` for input it cannot read, and so may ``pack``
+    for a value it cannot write; the session translates both.
+    """
+
+    name: str
+
+    def pack(self, value: Any, /) -> bytes: ...
+
+    def unpack(self, data: bytes, /) -> Any: ...
+
+
+class JSONPacker:
+    """JSON with the meaning that the standard library's `json` gives it.
+
+    msgspec serves what both treat alike. What it would refuse (lone surrogates, NaN in input) or write
+    differently without a word (NaN and infinities, keys that are no text, classes that JSON does not
+    know) goes to the standard library, which also has the last word on what is refused.
+    """
+
+    name = "json"
+
+    def __init__(self) -> None:
+        self._encode = msgspec.json.Encoder().encode
+        self._decode = msgspec.json.Decoder().decode
+
+    def pack(self, value: Any, /) -> bytes:
+        """UTF-8 JSON. Raises `TypeError` or `ValueError` for what `json.dumps` refuses."""
+        try:
+            data = self._encode(value)
+        except Exception:  # noqa: BLE001 - of any kind: the standard library decides, and gives the error
+            return json.dumps(value).encode()
+        # Encoding came first, so the value has no cycle and the walk ends.
+        return data if _is_plain(value) else json.dumps(value).encode()
+
+    def unpack(self, data: bytes, /) -> Any:
+        """The value. Raises `ValueError` or `RecursionError` for what `json.loads` refuses."""
+        try:
+            return self._decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return json.loads(bytes(data))
+
+
+class MsgpackPacker:
+    """msgpack, as ipykernel speaks it when started with ``--Session.packer=msgpack``."""
+
+    name = "msgpack"
+
+    def pack(self, value: Any, /) -> bytes:
+        """The bytes. Integers of 2**64 and more and lone surrogates cannot be carried."""
+        data: bytes = msgpack.packb(value, use_bin_type=True)
+        return data
+
+    def unpack(self, data: bytes, /) -> Any:
+        """The value; extension types arrive as `msgpack.ExtType` and `msgpack.Timestamp`, which are data."""
+        return msgpack.unpackb(data, raw=False, strict_map_key=False)
+
+
+def get_packer(packer: str | Packer) -> Packer:
+    """The packer of that name, or the object itself. Raises `UnknownPacker`."""
+    if not isinstance(packer, str):
+        return packer
+    if packer == "json":
+        return JSONPacker()
+    if packer == "msgpack":
+        return MsgpackPacker()
+    raise UnknownPacker(f"no packer is called {packer!r}; there are 'json' and 'msgpack'")
+
+
+_SCALARS = frozenset({str, int, bool, type(None)})
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value holds only what msgspec and the standard library write with one meaning."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        kind = type(item)
+        if kind in _SCALARS:
+            continue
+        if kind is dict:
+            for key, inner in item.items():
+                if type(key) is not str:
+                    return False
+                if type(inner) not in _SCALARS:
+                    stack.append(inner)
+        elif kind is list or kind is tuple:
+            stack.extend(item)
+        elif kind is not float or not isfinite(item):
+            return False
+    return True

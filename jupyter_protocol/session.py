@@ -1,0 +1,218 @@
+"""`Session`: between a `Message` and its frames. Signs and verifies; pure, no input or output.
+
+``[ident…] <IDS|MSG> signature header parent_header metadata content [buffer…]``
+
+Source: Messaging in Jupyter, "The Wire Protocol"; Security in the Jupyter architecture.
+"""
+
+import getpass
+import hashlib
+import hmac
+import logging
+import uuid
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from .exceptions import DuplicateSignature, InvalidMessage, InvalidSignature, MalformedMessage
+from .messages.message import Frame, Message
+from .packers import Packer, get_packer
+
+log = logging.getLogger(__name__)
+
+DELIMITER = b"<IDS|MSG>"
+PROTOCOL_VERSION = "5.5"
+_PARTS = ("header", "parent_header", "metadata", "content")
+
+
+class Session:
+    """One end of a conversation: its identity, its key and what it has already received.
+
+    ``key`` is text or bytes; an empty one switches signing off, with one warning in the log.
+    ``packer`` is ``"json"``, ``"msgpack"`` or a `Packer`. ``replay_history`` is how many signatures are
+    remembered against replay, oldest forgotten first. ``max_frames`` and ``max_size`` (bytes of the four
+    signed parts) bound what is looked at before a signature was checked.
+
+    Raises `ValueError` for a signature scheme that is not ``hmac-<name of a hash in hashlib>``,
+    `UnknownPacker` for a packer that is not known. Its ``repr`` shows no key.
+    """
+
+    def __init__(
+        self,
+        key: str | bytes,
+        *,
+        signature_scheme: str = "hmac-sha256",
+        packer: str | Packer = "json",
+        session_id: str | None = None,
+        username: str | None = None,
+        replay_history: int = 65536,
+        max_frames: int = 4096,
+        max_size: int = 1 << 30,
+    ) -> None:
+        self.session_id = str(uuid.uuid4()) if session_id is None else session_id
+        self.username = _current_user() if username is None else username
+        self.packer = get_packer(packer)
+        self.signature_scheme = signature_scheme
+        self.max_frames = max_frames
+        self.max_size = max_size
+        self._signer = (
+            _Signer(key.encode() if isinstance(key, str) else key, signature_scheme) if key else None
+        )
+        self._replay = _ReplayGuard(replay_history)
+        self._header = {"session": self.session_id, "username": self.username, "version": PROTOCOL_VERSION}
+        if not key:
+            log.warning("Session %s has no key: messages are neither signed nor verified", self.session_id)
+
+    def __repr__(self) -> str:
+        signing = self.signature_scheme if self._signer else "unsigned"
+        return f"<Session {self.session_id} {self.packer.name} {signing}>"
+
+    def serialize(self, message: Message) -> list[Frame]:
+        """The frames of a message, routing frames first; the message itself stays as it is.
+
+        ``session``, ``username`` and ``version`` are filled in where the header lacks them. Raises
+        `InvalidMessage`, naming the part that the packer could not write or ZMQ could not send.
+        """
+        values = (
+            {**self._header, **message.header},
+            message.parent_header,
+            message.metadata,
+            message.content,
+        )
+        pack = self.packer.pack
+        try:
+            parts = [pack(value) for value in values]
+        except Exception as error:  # whatever a packer raises for a value that it cannot write
+            raise self._unpackable(values, error) from error
+        _check_buffers(message.buffers)
+        signature = b"" if self._signer is None else self._signer.sign(parts)
+        return [*message.idents, DELIMITER, signature, *parts, *message.buffers]
+
+    def deserialize(self, frames: Sequence[bytes]) -> Message:
+        """The message in these frames, verified before it is looked at.
+
+        First the shape and bounds, then the signature (in constant time), then replay, then unpacking.
+        Raises `MalformedMessage`, `InvalidSignature` or `DuplicateSignature`, and nothing else, whatever
+        the frames hold.
+        """
+        start = self._find_parts(frames)
+        parts = frames[start + 1 : start + 5]
+        if sum(map(len, parts)) > self.max_size:
+            raise MalformedMessage(f"the signed parts are larger than {self.max_size} bytes")
+        if self._signer is not None:
+            signature = bytes(frames[start])
+            if not signature:
+                raise InvalidSignature("the message is not signed")
+            if not hmac.compare_digest(signature, self._signer.sign(parts)):
+                raise InvalidSignature("the signature does not match the message")
+            if not self._replay.is_new(signature):
+                raise DuplicateSignature("the message was received before")
+        header, parent_header, metadata, content = self._unpack(parts)
+        if type(header.get("msg_id")) is not str or type(header.get("msg_type")) is not str:
+            raise MalformedMessage("the header needs a msg_id and a msg_type, both text")
+        buffers = list(frames[start + 5 :])
+        return Message(
+            content,
+            header,
+            parent_header=parent_header,
+            metadata=metadata,
+            buffers=buffers,
+            idents=list(frames[: start - 1]),
+            size=len(parts[3]) + sum(map(len, buffers)),
+        )
+
+    def _find_parts(self, frames: Sequence[bytes]) -> int:
+        """The index of the signature; the four parts follow it."""
+        if len(frames) > self.max_frames:
+            raise MalformedMessage(f"{len(frames)} frames; at most {self.max_frames} are accepted")
+        try:
+            start = frames.index(DELIMITER) + 1
+        except ValueError:
+            raise MalformedMessage("the delimiter <IDS|MSG> is missing") from None
+        if len(frames) < start + 5:
+            raise MalformedMessage(f"{len(frames) - start} frames after the delimiter; at least 5 are needed")
+        return start
+
+    def _unpack(self, parts: Sequence[bytes]) -> list[dict[str, Any]]:
+        unpack = self.packer.unpack
+        values: list[dict[str, Any]] = []
+        for name, part in zip(_PARTS, parts, strict=True):
+            try:
+                value = unpack(part)
+            except Exception as error:  # whatever a packer raises for bytes that it cannot read
+                reason = f"the {name} is not {self.packer.name} ({type(error).__name__})"
+                raise MalformedMessage(reason) from error
+            if type(value) is not dict:
+                raise MalformedMessage(f"the {name} is not an object but {type(value).__name__}")
+            values.append(value)
+        return values
+
+    def _unpackable(self, values: Sequence[Any], error: Exception) -> InvalidMessage:
+        for name, value in zip(_PARTS, values, strict=True):
+            try:
+                self.packer.pack(value)
+            except Exception:  # noqa: BLE001 - as in serialize
+                return InvalidMessage(f"the {name} cannot be packed as {self.packer.name}: {error}")
+        return InvalidMessage(f"the message cannot be packed as {self.packer.name}: {error}")
+
+
+class _Signer:
+    """HMAC (RFC 2104) with both padded keys hashed in advance: a signature is two copies of a hash away."""
+
+    def __init__(self, key: bytes, scheme: str) -> None:
+        family, _, name = scheme.partition("-")
+        # shake_128 and shake_256 have no digest size of their own, which HMAC needs
+        if family != "hmac" or name not in hashlib.algorithms_available or name.startswith("shake"):
+            raise ValueError(f"signature scheme {scheme!r} is not 'hmac-' and the name of a hash in hashlib")
+        blank = hashlib.new(name)
+        size = blank.block_size
+        if len(key) > size:
+            key = hashlib.new(name, key).digest()
+        key = key.ljust(size, b"\0")
+        self._inner = hashlib.new(name, bytes(byte ^ 0x36 for byte in key))
+        self._outer = hashlib.new(name, bytes(byte ^ 0x5C for byte in key))
+
+    def sign(self, parts: Sequence[bytes]) -> bytes:
+        """The signature of the four parts in lower-case hexadecimal."""
+        inner = self._inner.copy()
+        inner.update(b"".join(parts))
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.hexdigest().encode()
+
+
+class _ReplayGuard:
+    """The last signatures that were good, oldest forgotten first."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._known: set[bytes] = set()
+        self._order: deque[bytes] = deque()
+
+    def is_new(self, signature: bytes) -> bool:
+        if signature in self._known:
+            return False
+        if self._size > 0:
+            self._known.add(signature)
+            self._order.append(signature)
+            if len(self._order) > self._size:
+                self._known.discard(self._order.popleft())
+        return True
+
+
+def _check_buffers(buffers: Sequence[Frame]) -> None:
+    # ZMQ finds out halfway through the message, and would glue the next one to what was sent of it.
+    for number, buffer in enumerate(buffers):
+        try:
+            usable = memoryview(buffer).contiguous
+        except (TypeError, ValueError):  # not a buffer, or a released one
+            usable = False
+        if not usable:
+            raise InvalidMessage(f"buffer {number} is not a contiguous bytes-like object")
+
+
+def _current_user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such user in the password database, as in some containers
+        return "username"

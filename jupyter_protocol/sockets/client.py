@@ -1,0 +1,46 @@
+"""`ClientSockets`: a client's end, connected to a kernel."""
+
+import os
+
+import zmq
+
+from ..exceptions import ChannelClosed
+from ..messages.message import Message
+from .base import SocketsBase
+from .options import connecting_socket
+
+SEND_QUEUE = 1000
+"""Messages that ZMQ keeps for a kernel that does not read; more wait in the order they were sent."""
+
+
+class ClientSockets(SocketsBase):
+    """Connects shell, control and stdin (both ways) and iopub (receiving, subscribed to everything).
+
+    The kernel need not be there yet. ``iopub`` has an unlimited receive queue, so that a busy application
+    loses no output; shell, control and stdin share an identity, without which a kernel's input requests
+    would not arrive. Heartbeat is apart, in `Heartbeat`.
+
+    Source: Messaging in Jupyter, "Introduction"; JEP 65 for subscribing before connecting.
+    """
+
+    def send(self, channel: str, message: Message) -> None:
+        if channel == "iopub":
+            raise ChannelClosed("'iopub' cannot be sent on: clients only receive there")
+        super().send(channel, message)
+
+    def _open(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+        identity = os.urandom(16).hex().encode()
+        for channel in ("iopub", "shell", "control", "stdin"):
+            sock = connecting_socket(context, zmq.SUB if channel == "iopub" else zmq.DEALER, self._info)
+            try:
+                if channel == "iopub":
+                    sock.setsockopt(zmq.RCVHWM, 0)
+                    sock.setsockopt(zmq.SUBSCRIBE, b"")
+                else:
+                    sock.setsockopt(zmq.IDENTITY, identity)
+                    sock.setsockopt(zmq.SNDHWM, SEND_QUEUE)
+                sock.connect(self._info.url(channel))
+                self._add(channel, sock)
+            except BaseException:
+                sock.close()
+                raise

@@ -1,0 +1,133 @@
+"""`KernelSockets`: a kernel's end, bound."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+
+import zmq
+
+from ..connection import CHANNELS
+from ..exceptions import InvalidMessage, MalformedMessage
+from ..messages.iopub import iopub_welcome
+from ..messages.message import Frame, Message
+from .base import SocketsBase
+from .options import binding_socket
+
+log = logging.getLogger(__name__)
+
+_KINDS = {"shell": zmq.ROUTER, "control": zmq.ROUTER, "stdin": zmq.ROUTER, "iopub": zmq.XPUB}
+
+
+class KernelSockets(SocketsBase):
+    """Binds all five channels for a kernel; requests arrive on shell, control and stdin.
+
+    Ports that are 0 are chosen by the system; `connection_info` then says which. A reply is sent with the
+    constructor's ``parent=``, which addresses it; what is sent on iopub goes to every client. Every new
+    subscriber is greeted with ``iopub_welcome``, and heartbeats are echoed by a thread of its own, so that
+    they are answered while the kernel is busy. Send queues are unlimited: a slow client loses nothing.
+
+    Raises `OSError` on entering when an address cannot be bound, `ValueError` for a public Curve key without
+    its secret one. Sending raises `InvalidMessage` for what is addressed to nobody.
+
+    Source: Messaging in Jupyter, "Introduction"; JEP 65 for the welcome.
+    """
+
+    _heartbeat: "_EchoThread | None" = None
+
+    def _open(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+        for channel, kind in _KINDS.items():
+            sock = self._bound(context, channel, kind)
+            self._add(channel, sock)
+        self._heartbeat = _EchoThread(context, self._bound(context, "hb", zmq.ROUTER))
+
+    def _bound(
+        self, context: "zmq.Context[zmq.Socket[bytes]]", channel: str, kind: int
+    ) -> "zmq.Socket[bytes]":
+        info = self._info
+        if info.transport == "ipc" and info.port(channel) == 0:
+            info = info.with_port(channel, CHANNELS.index(channel) + 1)
+        sock = binding_socket(context, kind, info)
+        try:
+            if kind == zmq.XPUB:
+                sock.setsockopt(zmq.XPUB_VERBOSE, 1)
+            else:
+                # A client that reconnects before its old connection was missed keeps its identity.
+                sock.setsockopt(zmq.ROUTER_HANDOVER, 1)
+            if info.transport == "tcp" and info.port(channel) == 0:
+                sock.bind(info.url(channel).rpartition(":")[0] + ":*")
+                endpoint = sock.get_string(zmq.LAST_ENDPOINT)
+                info = info.with_port(channel, int(endpoint.rpartition(":")[2]))
+            else:
+                sock.bind(info.url(channel))
+        except BaseException:
+            sock.close()
+            raise
+        self._info = info
+        return sock
+
+    async def aclose(self) -> None:
+        heartbeat, self._heartbeat = self._heartbeat, None
+        if heartbeat is not None:
+            heartbeat.stop()
+        await super().aclose()
+
+    def _frames(self, channel: str, message: Message) -> Sequence[Frame]:
+        frames = self.session.serialize(message)
+        if channel != "iopub":
+            if not message.idents:  # ROUTER would drop it without a word
+                raise InvalidMessage(f"the {message.msg_type} is addressed to nobody: give it a parent")
+            return frames
+        # Topics carry no meaning; the type is what ipykernel puts there, and helps when watching the wire.
+        return [message.msg_type.encode(), *frames[len(message.idents) :]]
+
+    def _received(self, channel: str, frames: list[bytes]) -> None:
+        if channel == "iopub":
+            self._subscription(frames[0])
+        else:
+            super()._received(channel, frames)
+
+    def _subscription(self, event: bytes) -> None:
+        kind, topic = event[:1], event[1:]
+        if kind == b"\x01":
+            welcome = iopub_welcome(topic.decode(errors="replace"))
+            self._pumps["iopub"].send([topic, *self.session.serialize(welcome)])
+        elif kind != b"\x00":  # which is somebody who unsubscribed
+            self._refuse("iopub", MalformedMessage("neither a subscription nor its end"))
+
+
+class _EchoThread:
+    """Echoes heartbeats whatever the event loop is doing. Owns its socket."""
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", heartbeat: "zmq.Socket[bytes]") -> None:
+        address = f"inproc://heartbeat-{id(self)}"
+        with ExitStack() as stack:
+            stack.enter_context(heartbeat)
+            stopped = stack.enter_context(context.socket(zmq.PAIR))
+            stopped.bind(address)
+            self._stopper = stack.enter_context(context.socket(zmq.PAIR))
+            self._stopper.connect(address)
+            self._thread = threading.Thread(
+                target=_echo, args=(heartbeat, stopped), name="heartbeat", daemon=True
+            )
+            self._thread.start()
+            stack.pop_all()  # from here on the thread and `stop` close them
+
+    def stop(self) -> None:
+        """End the thread; its sockets are closed when this returns."""
+        with suppress(zmq.Again):  # nobody listens: the thread has ended already
+            self._stopper.send(b"", zmq.NOBLOCK)
+        self._thread.join()
+        self._stopper.close(0)
+
+
+def _echo(heartbeat: "zmq.Socket[bytes]", stopped: "zmq.Socket[bytes]") -> None:
+    poller = zmq.Poller()
+    poller.register(heartbeat, zmq.POLLIN)
+    poller.register(stopped, zmq.POLLIN)
+    with heartbeat, stopped:
+        while stopped not in dict(poller.poll()):
+            try:
+                heartbeat.send_multipart(heartbeat.recv_multipart(zmq.NOBLOCK), zmq.NOBLOCK)
+            except zmq.ZMQError as error:
+                log.debug("A heartbeat could not be answered: %s", error)

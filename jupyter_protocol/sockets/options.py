@@ -1,0 +1,45 @@
+"""ZMQ options that every socket of one end has in common."""
+
+import zmq
+
+from ..connection import ConnectionInfo
+
+RECONNECT_INTERVAL = 10
+"""Milliseconds between attempts to connect: a kernel that starts is met as soon as it binds."""
+
+
+def connecting_socket(
+    context: "zmq.Context[zmq.Socket[bytes]]", kind: int, info: ConnectionInfo
+) -> "zmq.Socket[bytes]":
+    """A socket that will connect to a kernel, encrypted where the kernel's public key is known."""
+    sock = context.socket(kind)
+    sock.linger = 0
+    sock.setsockopt(zmq.RECONNECT_IVL, RECONNECT_INTERVAL)
+    sock.setsockopt(zmq.IPV6, ":" in info.ip)
+    if info.curve_publickey:
+        public, secret = zmq.curve_keypair()
+        sock.setsockopt(zmq.CURVE_PUBLICKEY, public)
+        sock.setsockopt(zmq.CURVE_SECRETKEY, secret)
+        sock.setsockopt(zmq.CURVE_SERVERKEY, info.curve_publickey.encode())
+    return sock
+
+
+def binding_socket(
+    context: "zmq.Context[zmq.Socket[bytes]]", kind: int, info: ConnectionInfo
+) -> "zmq.Socket[bytes]":
+    """A socket that will bind for a kernel: an unlimited send queue, encrypted where there is a key pair.
+
+    Raises `ValueError` for a public key without its secret one: binding in the clear would not be what was
+    asked for.
+    """
+    if info.curve_publickey and not info.curve_secretkey:
+        raise ValueError("curve_secretkey is missing: a kernel needs both keys")
+    sock = context.socket(kind)
+    sock.linger = 0
+    sock.setsockopt(zmq.SNDHWM, 0)
+    sock.setsockopt(zmq.IPV6, ":" in info.ip)
+    if info.curve_publickey and info.curve_secretkey:
+        sock.setsockopt(zmq.CURVE_SERVER, 1)
+        sock.setsockopt(zmq.CURVE_PUBLICKEY, info.curve_publickey.encode())
+        sock.setsockopt(zmq.CURVE_SECRETKEY, info.curve_secretkey.encode())
+    return sock
