@@ -66,13 +66,13 @@ class Generation:
     async def end(self, make_error: MakeError, *, restart: bool) -> ExitInfo | None:
         """Fail all that wait and end the process, politely at first. None where it could not be ended."""
         self.ending = True
-        busy = self._client.execution_state == "busy"
+        busy = self._client.executing
         self._client.refuse(make_error)
         assert self.launched.manager is not None, "an owned kernel has a manager"
         return await end_kernel(self._client, self.launched.manager, restart=restart, interrupt_first=busy)
 
     async def kill(self, make_error: MakeError) -> None:
-        """End the process without asking and disconnect the client; the manager keeps what a restart needs."""
+        """End the process without asking and disconnect; the manager keeps what a restart needs."""
         self.ending = True
         manager = self.launched.manager
         try:
@@ -91,6 +91,8 @@ class Generation:
         manager = self.launched.manager
         try:
             await self._client.detach(make_error, discard=self._owned or self.exit_info is not None)
+            if self.launched.channels is not None:  # never attached, if it was cancelled that early
+                await self.launched.channels.aclose(discard=self._owned)
         finally:
             try:
                 if manager is not None and self._owned:

@@ -47,11 +47,14 @@ class Request:
 
 
 class Router:
-    """The requests under way on one connection, and what the kernel is handling, anybody's."""
+    """The requests under way on one connection, and what the kernel is handling, anybody's.
+
+    ``active`` maps the ids of what the kernel is handling to the types of those requests.
+    """
 
     def __init__(self) -> None:
         self.requests: dict[str, Request] = {}
-        self.active: set[str] = set()
+        self.active: dict[str, str] = {}
 
     def add(self, request: Request) -> None:
         """Expect messages for a request that is about to be sent."""
@@ -64,7 +67,11 @@ class Router:
     def presume_idle(self, request: Request) -> None:
         """The kernel answered and will not say that it is idle again."""
         request.idle = True
-        self.active.discard(request.msg_id)
+        self.active.pop(request.msg_id, None)
+
+    def executing(self) -> set[str]:
+        """The ids of the executions that the kernel is busy with."""
+        return {msg_id for msg_id, msg_type in self.active.items() if msg_type == "execute_request"}
 
     def received(self, channel: str, message: Message) -> tuple[Request | None, Step]:
         """Note a message. The request it belongs to (None: nobody's here) and what it is to it."""
@@ -72,11 +79,11 @@ class Router:
         request = None if parent_id is None else self.requests.get(parent_id)
         step = self._step(channel, message, request)
         if step is Step.BUSY and parent_id is not None:
-            self.active.add(parent_id)
+            self.active[parent_id] = str(message.parent_header.get("msg_type"))
             if request is not None:
                 request.busy = True
         elif step is Step.IDLE and parent_id is not None:
-            self.active.discard(parent_id)
+            self.active.pop(parent_id, None)
             if request is not None:
                 request.idle = True
         elif step is Step.REPLY and request is not None:

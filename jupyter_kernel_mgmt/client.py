@@ -3,19 +3,20 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakSet
 
-from jupyter_protocol import ChannelClosed, Message, messages
+from jupyter_protocol import Message, messages
 
 from ._handlers import Handler, Handlers, MessageStream
+from ._prompts import Prompts, StdinHandler
 from ._router import Request, Router, Step
 from .channels import Channels
 from .exceptions import ClientClosed, KernelDied
 from .execution import Execution, ExecutionResult, InterruptOutcome
-from .requests import DEFAULT_OUTPUT_LIMIT, KernelRequests
+from .requests import KernelRequests
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +34,6 @@ SETTLE_LIMIT = 1.0
 
 STREAM_LIMIT = 10_000
 """Messages that wait in `KernelClient.messages` for a reader that lags behind."""
-
-StdinHandler = Callable[[str, bool], Awaitable[str]]
-"""Async callable ``(prompt, password)`` → the line."""
 
 MakeError = Callable[[ExecutionResult | None], Exception]
 """Makes the error for one waiter from the result so far of an execution (None: of another request)."""
@@ -61,7 +59,7 @@ class KernelClient(KernelRequests):
         self._replies: dict[str, asyncio.Future[Message]] = {}
         self._conditions: dict[asyncio.Future[None], Callable[[], bool]] = {}
         self._idle_timers: dict[str, asyncio.TimerHandle] = {}
-        self._prompts: dict[str, set[asyncio.Task[None]]] = {}
+        self._prompts = Prompts(self)
         self._last_arrival = 0.0
         self._handlers = Handlers()
         self._streams: WeakSet[MessageStream] = WeakSet()
@@ -112,6 +110,7 @@ class KernelClient(KernelRequests):
             if not future.done():
                 future.set_exception(make_error(None))
         self._router = Router()
+        self._prompts.withdraw_all()
 
     async def detach(self, make_error: MakeError, *, discard: bool = False) -> None:
         """`refuse`, and close the channels; `attach` gives new ones.
@@ -121,12 +120,12 @@ class KernelClient(KernelRequests):
         """
         channels, self._channels = self._channels, None
         self.refuse(make_error)
-        prompts = self._cancel_prompts()
-        if channels is not None:
-            channels.on_closed = None
-            await channels.aclose(discard=discard)
-        if prompts:
-            await asyncio.wait(prompts)
+        try:
+            if channels is not None:
+                channels.on_closed = None
+                await channels.aclose(discard=discard)
+        finally:
+            await self._prompts.aclose()
 
     async def aclose(self) -> None:
         """Close for good: what waits gets `ClientClosed`. The kernel is not told. May be called again."""
@@ -137,24 +136,8 @@ class KernelClient(KernelRequests):
 
     # Requests
 
-    def execute(
-        self,
-        code: str,
-        *,
-        silent: bool = False,
-        store_history: bool = True,
-        user_expressions: Mapping[str, str] | None = None,
-        stop_on_error: bool = False,
-        output_limit: int | None = DEFAULT_OUTPUT_LIMIT,
-    ) -> Execution:
-        message = messages.execute_request(
-            code,
-            silent=silent,
-            store_history=store_history,
-            user_expressions=None if user_expressions is None else dict(user_expressions),
-            allow_stdin=self.stdin is not None,
-            stop_on_error=stop_on_error,
-        )
+    def _start(self, message: Message, output_limit: int | None) -> Execution:
+        message.content["allow_stdin"] = self.stdin is not None
         self.send("shell", message)
         self._router.add(Request(message.msg_id, "shell", needs_idle=True))
         execution = Execution(message.msg_id, output_limit=output_limit, interrupt=self._interrupt_execution)
@@ -201,21 +184,26 @@ class KernelClient(KernelRequests):
         """``"busy"`` while the kernel handles anybody's request, else ``"idle"``, as far as it told us."""
         return "busy" if self._router.active else "idle"
 
+    @property
+    def executing(self) -> bool:
+        """Whether the kernel runs code, anybody's, as far as it told us."""
+        return bool(self._router.executing())
+
     async def interrupt(self, *, grace: float = INTERRUPT_GRACE) -> InterruptOutcome:
         """Interrupt what the kernel runs, and tell after at most ``grace`` seconds what became of it.
 
         ``IDLE``: it is ready for more. ``IGNORED``: it runs on or does not answer. ``DIED``: it is gone.
         Cancelling ends only the wait.
         """
-        active = set(self._router.active)
-        for execution in map(self._executions.get, active):
+        running = self._router.executing()
+        for execution in map(self._executions.get, running):
             if execution is not None:
                 execution.mark_interrupted()
         try:
             async with asyncio.timeout(grace):
                 await self.interrupter()
-                if active:
-                    await self.until(lambda: not active & self._router.active)
+                if running:
+                    await self.until(lambda: not running & self._router.executing())
                 else:
                     # Nothing seems to run, so that only an answer shows that the kernel survived.
                     await self.kernel_info()
@@ -291,7 +279,7 @@ class KernelClient(KernelRequests):
         if channel == "iopub":
             self._put_off_idle_timers()
         if channel == "stdin" and message.msg_type == "input_request":
-            self._answer_prompt(message)
+            self._prompts.answer(message)
         elif request is not None:
             self._apply(request, step, message)
         if self.execution_state != state and self.on_execution_state is not None:
@@ -316,8 +304,7 @@ class KernelClient(KernelRequests):
         self._router.forget(request)
         if timer := self._idle_timers.pop(request.msg_id, None):
             timer.cancel()
-        for prompt in self._prompts.get(request.msg_id, ()):
-            prompt.cancel()
+        self._prompts.withdraw(request.msg_id)
         if execution := self._executions.pop(request.msg_id, None):
             execution.finish(request.reply)
         reply = self._replies.pop(request.msg_id, None)
@@ -349,41 +336,6 @@ class KernelClient(KernelRequests):
             return closed
 
         self.refuse(make_error)
-        self._cancel_prompts()
-
-    # The kernel's questions
-
-    def _answer_prompt(self, question: Message) -> None:
-        parent_id = question.parent_id or ""
-        if self.stdin is None:
-            log.warning("The kernel asks for input and nobody answers: %r", question)
-            return
-        task = asyncio.create_task(self._prompt(self.stdin, question))
-        self._prompts.setdefault(parent_id, set()).add(task)
-        task.add_done_callback(lambda _: self._prompt_ended(parent_id, task))
-
-    def _prompt_ended(self, parent_id: str, task: asyncio.Task[None]) -> None:
-        tasks = self._prompts.get(parent_id, set())
-        tasks.discard(task)
-        if not tasks:
-            self._prompts.pop(parent_id, None)
-
-    async def _prompt(self, stdin: StdinHandler, question: Message) -> None:
-        try:
-            prompt, password = question.content.get("prompt", ""), question.content.get("password", False)
-            value = await stdin(str(prompt), bool(password))
-            self.send("stdin", messages.input_reply(value, parent=question))
-        except (KernelDied, ChannelClosed) as error:
-            log.debug("The answer to a prompt came too late: %s", error)
-        except Exception:  # the application's code; without an answer the kernel would wait for ever
-            log.exception("stdin failed; interrupting the code that asked")
-            await self.interrupter()
-
-    def _cancel_prompts(self) -> list[asyncio.Task[None]]:
-        prompts = [task for tasks in self._prompts.values() for task in tasks]
-        for task in prompts:
-            task.cancel()
-        return prompts
 
 
 def _no_channels(result: ExecutionResult | None) -> Exception:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,8 @@ from typing import Any, Self, TypeVar
 from jupyter_protocol import ConnectionInfo, Message
 
 from ._generation import Generation
-from .client import KernelClient, StdinHandler
+from ._prompts import StdinHandler
+from .client import KernelClient
 from .events import EventLog, ExecutionStateChanged, KernelEvent, KernelExited, KernelState, StateChanged
 from .exceptions import (
     ClientClosed,
@@ -27,7 +28,7 @@ from .exceptions import (
 from .execution import Execution, ExecutionResult, InterruptOutcome
 from .launching import ExitInfo, Launched
 from .managerbase import KernelManagerBase
-from .requests import DEFAULT_OUTPUT_LIMIT, KernelRequests
+from .requests import KernelRequests
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Kernel(KernelRequests):
         self._generation: Generation | None = None
         self._operation: asyncio.Task[Any] | None = None
         self._lock = asyncio.Lock()
+        self._closing: asyncio.Task[None] | None = None
 
     @classmethod
     async def from_launched(
@@ -148,24 +150,8 @@ class Kernel(KernelRequests):
 
     # What it does
 
-    def execute(
-        self,
-        code: str,
-        *,
-        silent: bool = False,
-        store_history: bool = True,
-        user_expressions: Mapping[str, str] | None = None,
-        stop_on_error: bool = False,
-        output_limit: int | None = DEFAULT_OUTPUT_LIMIT,
-    ) -> Execution:
-        return self.client.execute(
-            code,
-            silent=silent,
-            store_history=store_history,
-            user_expressions=user_expressions,
-            stop_on_error=stop_on_error,
-            output_limit=output_limit,
-        )
+    def _start(self, message: Message, output_limit: int | None) -> Execution:
+        return self.client._start(message, output_limit)
 
     async def _ask(self, message: Message, channel: str = "shell") -> Message:
         return await self.client._ask(message, channel)
@@ -213,16 +199,16 @@ class Kernel(KernelRequests):
 
         Bounded in time. When cancelled, an owned kernel is killed instead of asked.
         """
-        if self._operation is not None:
-            self._operation.cancel()
-        async with self._lock:
-            if self._state is KernelState.CLOSED:
-                return
-            try:
-                if self.owned and self._state is KernelState.READY and self._generation is not None:
-                    await self._generation.end(_closed, restart=False)
-            finally:
-                await self._release()
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        try:
+            await asyncio.wait([self._closing])
+        except asyncio.CancelledError:
+            self._closing.cancel()
+            await asyncio.wait([self._closing])
+            raise
+        if not self._closing.cancelled():  # by another caller, who has hurried it
+            self._closing.result()
 
     # How: one operation at a time
 
@@ -236,10 +222,20 @@ class Kernel(KernelRequests):
             raise
         return self
 
+    async def _close(self) -> None:
+        try:
+            if self._operation is not None:
+                self._operation.cancel()
+                await asyncio.wait([self._operation])
+            if self.owned and self._state is KernelState.READY and self._generation is not None:
+                await self._generation.end(_closed, restart=False)
+        finally:
+            await self._release()
+
     async def _run(self, operation: Coroutine[Any, Any, T]) -> T:
         """Run an operation while no other runs. `aclose` may cut it short, and so may cancelling."""
         async with self._lock:
-            if self._state is KernelState.CLOSED:
+            if self._closing is not None:
                 operation.close()
                 raise ClientClosed("the kernel is closed")
             task = self._operation = asyncio.create_task(operation)

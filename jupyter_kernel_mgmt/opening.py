@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_protocol import ConnectionInfo
 
-from .client import StdinHandler
+from ._prompts import StdinHandler
 from .discovery import KernelFinder, shared_finder
 from .events import EventLog, LaunchProgress, OnEvent
 from .exceptions import LaunchError

@@ -24,6 +24,10 @@ class KernelRequests:
         """Send a request and wait for its reply."""
         raise NotImplementedError
 
+    def _start(self, message: Message, output_limit: int | None) -> Execution:
+        """Send an execute_request, with ``allow_stdin`` as the client can, and follow it."""
+        raise NotImplementedError
+
     def execute(
         self,
         code: str,
@@ -42,7 +46,14 @@ class KernelRequests:
 
         Source: Messaging in Jupyter, "Execute".
         """
-        raise NotImplementedError
+        request = messages.execute_request(
+            code,
+            silent=silent,
+            store_history=store_history,
+            user_expressions=None if user_expressions is None else dict(user_expressions),
+            stop_on_error=stop_on_error,
+        )
+        return self._start(request, output_limit)
 
     async def complete(self, code: str, cursor_pos: int | None = None) -> Message:
         """Completions at ``cursor_pos``, in code points (None: the end). Source: "Completion"."""

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 DELIMITER = b"<IDS|MSG>"
 PROTOCOL_VERSION = "5.5"
 _PARTS = ("header", "parent_header", "metadata", "content")
+_MAY_BE_NULL = ("parent_header", "metadata")  # xeus writes null where the specification says {}
 
 
 class Session:
@@ -142,6 +143,8 @@ class Session:
             except Exception as error:  # whatever a packer raises for bytes that it cannot read
                 reason = f"the {name} is not {self.packer.name} ({type(error).__name__})"
                 raise MalformedMessage(reason) from error
+            if value is None and name in _MAY_BE_NULL:
+                value = {}
             if type(value) is not dict:
                 raise MalformedMessage(f"the {name} is not an object but {type(value).__name__}")
             values.append(value)

@@ -371,7 +371,7 @@ def test_an_empty_key_means_no_signing_and_one_warning(
         (signed(HEADER, b"{}", b"\xff", b"{}"), "the metadata is not json"),
         (signed(HEADER, b"{}", b"{}", b"[" * 200_000), "the content is not json"),
         (signed(b"[]", b"{}", b"{}", b"{}"), "the header is not an object but list"),
-        (signed(HEADER, b"null", b"{}", b"{}"), "the parent_header is not an object but NoneType"),
+        (signed(HEADER, b"[]", b"{}", b"{}"), "the parent_header is not an object but list"),
         (signed(HEADER, b"{}", b'"x"', b"{}"), "the metadata is not an object but str"),
         (signed(HEADER, b"{}", b"{}", b"1"), "the content is not an object but int"),
         (signed(b"{}", b"{}", b"{}", b"{}"), "msg_id and a msg_type"),
@@ -538,3 +538,8 @@ def test_a_user_without_a_name_is_no_failure(error: type[Exception], monkeypatch
 
     monkeypatch.setattr(getpass, "getuser", nobody)
     assert Session(KEY).username == "username"
+
+
+def test_null_for_parent_header_or_metadata_is_read_as_empty_since_kernels_send_it() -> None:
+    message = Session(KEY).deserialize(signed(HEADER, b"null", b"null", b"{}"))
+    assert (message.parent_header, message.metadata, message.parent_id) == ({}, {}, None)

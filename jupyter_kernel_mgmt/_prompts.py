@@ -1,0 +1,66 @@
+"""The kernel's questions on stdin, each answered by the application in a task of its own.
+
+Source: Messaging in Jupyter, "Messages on the stdin (ROUTER/DEALER) channel".
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from jupyter_protocol import ChannelClosed, Message, messages
+
+from .exceptions import KernelError
+
+if TYPE_CHECKING:
+    from .client import KernelClient
+
+log = logging.getLogger(__name__)
+
+StdinHandler = Callable[[str, bool], Awaitable[str]]
+"""Async callable ``(prompt, password)`` → the line."""
+
+
+class Prompts:
+    """Asks the client's ``stdin`` and sends what it returns. Owns the tasks in which it runs."""
+
+    def __init__(self, client: "KernelClient") -> None:
+        self._client = client
+        self._asked: dict[asyncio.Task[None], str | None] = {}
+
+    def answer(self, question: Message) -> None:
+        """Begin to answer an ``input_request``."""
+        if self._client.stdin is None:
+            log.warning("The kernel asks for input and nobody answers: %r", question)
+            return
+        task = asyncio.create_task(self._answer(self._client.stdin, question))
+        self._asked[task] = question.parent_id
+        task.add_done_callback(lambda task: self._asked.pop(task, None))
+
+    def withdraw(self, msg_id: str) -> None:
+        """That request has ended: its questions need no answers any more."""
+        for task, parent_id in self._asked.items():
+            if parent_id == msg_id:
+                task.cancel()
+
+    def withdraw_all(self) -> None:
+        """No question needs an answer any more."""
+        for task in self._asked:
+            task.cancel()
+
+    async def aclose(self) -> None:
+        """End all tasks. Cancelling it is safe: they have been cancelled."""
+        self.withdraw_all()
+        if self._asked:
+            await asyncio.wait(list(self._asked))
+
+    async def _answer(self, stdin: StdinHandler, question: Message) -> None:
+        prompt, password = question.content.get("prompt", ""), question.content.get("password", False)
+        try:
+            line = await stdin(str(prompt), bool(password))
+            self._client.send("stdin", messages.input_reply(line, parent=question))
+        except (KernelError, ChannelClosed) as error:
+            log.debug("The answer to a prompt came too late: %s", error)
+        except Exception:  # the application's code; without an answer the kernel would wait for ever
+            log.exception("stdin failed; interrupting the code that asked")
+            await self._client.interrupter()
