@@ -30,45 +30,63 @@ def fold(messages: Iterable[Message]) -> list[Output]:
             continue
         if message.msg_type == "update_display_data":
             for shown in displays.get(_display_id(content), []):
-                shown |= {"data": content.get("data", {}), "metadata": content.get("metadata", {})}
+                shown |= {"data": _dict(content.get("data")), "metadata": _dict(content.get("metadata"))}
             continue
         if clear_with_next:
             outputs.clear()
             clear_with_next = False
-        if _joins(outputs, message):
-            outputs[-1]["text"] += content.get("text", "")
-            continue
         output = _output(message)
+        if _joins(outputs, output):
+            outputs[-1]["text"] += output["text"]
+            continue
         outputs.append(output)
         if display_id := _display_id(content):
             displays.setdefault(display_id, []).append(output)
     return outputs
 
 
-def _joins(outputs: list[Output], message: Message) -> bool:
+def _joins(outputs: list[Output], output: Output) -> bool:
     return (
-        message.msg_type == "stream"
+        output["output_type"] == "stream"
         and bool(outputs)
         and outputs[-1]["output_type"] == "stream"
-        and outputs[-1]["name"] == message.content.get("name", "stdout")
+        and outputs[-1]["name"] == output["name"]
     )
 
 
 def _output(message: Message) -> Output:
+    """The message as an output; what has the wrong type is put right, since kernels misbehave."""
     content = message.content
     output: Output = {"output_type": message.msg_type}
     if message.msg_type == "stream":
-        return output | {"name": content.get("name", "stdout"), "text": content.get("text", "")}
+        return output | {"name": as_text(content.get("name", "stdout")), "text": as_text(content.get("text"))}
     if message.msg_type == "error":
         return output | {
-            "ename": content.get("ename", ""),
-            "evalue": content.get("evalue", ""),
-            "traceback": content.get("traceback", []),
+            "ename": as_text(content.get("ename")),
+            "evalue": as_text(content.get("evalue")),
+            "traceback": _lines(content.get("traceback")),
         }
-    output |= {"data": content.get("data", {}), "metadata": content.get("metadata", {})}
+    output |= {"data": _dict(content.get("data")), "metadata": _dict(content.get("metadata"))}
     if message.msg_type == "execute_result":
         output["execution_count"] = content.get("execution_count")
     return output
+
+
+def as_text(value: object) -> str:
+    """Text, also where it comes as a list of lines as notebooks have it."""
+    if isinstance(value, list):
+        return "".join(map(as_text, value))
+    return "" if value is None else str(value)
+
+
+def _lines(value: object) -> list[str]:
+    if isinstance(value, list):
+        return list(map(as_text, value))
+    return [] if value is None else [as_text(value)]
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _display_id(content: dict[str, Any]) -> str:

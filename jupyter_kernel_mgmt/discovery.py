@@ -2,25 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import aclosing, asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 from weakref import WeakKeyDictionary
 
-import entrypoints
-
+from ._entry_points import LoadProvider, installed_providers
 from ._threads import in_thread
 from .exceptions import NoSuchKernel, NoSuchProvider
 from .launching import KernelTypeInfo, Launched, LaunchRequest
 from .managerbase import missing_methods
-from .providerbase import ENTRY_POINT_GROUP, REQUIRED, BlockingProviderBase, KernelProviderBase
+from .providerbase import REQUIRED, BlockingProviderBase, KernelProviderBase
 
 log = logging.getLogger(__name__)
 
 SEARCH_TIMEOUT = 5.0
 """Seconds that one provider has for finding its kernel types."""
+
+NEAR_NAMES_TIMEOUT = 1.0
+"""Seconds that finding near names may hold up the error about an unknown kernel type."""
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that providers have for closing."""
@@ -47,7 +50,8 @@ class KernelFinder:
     ``providers`` are instances of `KernelProviderBase` or `BlockingProviderBase`. ``search_timeout`` is
     how many seconds each of them may search. An async context manager; `aclose` closes the providers.
 
-    Raises `TypeError` for a provider without an id or without a method it needs.
+    Raises `TypeError` for a provider without an id or without a method it needs, `ValueError` for two with
+    the same id.
     """
 
     def __init__(
@@ -59,6 +63,9 @@ class KernelFinder:
         self.search_timeout = search_timeout
         self._slots = [_Slot(p.id, provider=_accept(p)) for p in providers]
         self._tasks: set[asyncio.Task[None]] = set()
+        for provider_id, count in Counter(slot.id for slot in self._slots).items():
+            if count > 1:
+                raise ValueError(f"{count} providers have the id {provider_id!r}")
 
     @classmethod
     def from_entrypoints(cls, *, search_timeout: float = SEARCH_TIMEOUT) -> Self:
@@ -67,8 +74,7 @@ class KernelFinder:
         Nothing is imported yet; the name of an entry point is the id of its provider.
         """
         finder = cls(search_timeout=search_timeout)
-        found = {point.name: point for point in entrypoints.get_group_all(ENTRY_POINT_GROUP)}
-        finder._slots = [_Slot(name, load=point.load) for name, point in sorted(found.items())]
+        finder._slots = [_Slot(name, load=load) for name, load in installed_providers().items()]
         return finder
 
     async def __aenter__(self) -> Self:
@@ -86,7 +92,7 @@ class KernelFinder:
         """
         for task in self._tasks:
             task.cancel()
-        closing = [slot.provider.aclose() for slot in self._slots if slot.provider is not None]
+        closing = [slot.aclose() for slot in self._slots]
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 outcomes = await asyncio.gather(*closing, *self._tasks, return_exceptions=True)
@@ -131,7 +137,11 @@ class KernelFinder:
 
     async def _no_such_kernel(self, kernel_type: str, error: NoSuchKernel) -> NoSuchKernel:
         """The provider's error with the names of all providers."""
-        known = [found async for found, _ in self.find_kernels()]
+        known: list[str] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NEAR_NAMES_TIMEOUT):
+                async for found, _ in self.find_kernels():
+                    known.append(found)
         return NoSuchKernel(kernel_type, known=known, searched=error.searched)
 
     async def _search(self, slot: "_Slot", search: "KernelSearch") -> None:
@@ -199,7 +209,7 @@ class _Slot:
         provider_id: str,
         *,
         provider: KernelProviderBase | None = None,
-        load: Callable[[], Callable[[], KernelProviderBase | BlockingProviderBase]] | None = None,
+        load: LoadProvider | None = None,
     ) -> None:
         self.id = provider_id
         self.provider = provider
@@ -213,6 +223,14 @@ class _Slot:
                 self._loading = asyncio.create_task(self._load_provider())
             self.provider = await asyncio.shield(self._loading)
         return self.provider
+
+    async def aclose(self) -> None:
+        """Close the provider if it was loaded; stop loading it."""
+        if self._loading is not None and not self._loading.done():
+            self._loading.cancel()
+            await asyncio.wait([self._loading])
+        if self.provider is not None:
+            await self.provider.aclose()
 
     async def _load_provider(self) -> KernelProviderBase:
         assert self._load is not None, "a slot has a provider or a way to load one"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from jupyter_protocol import Message
 
 from ._output_log import OutputDropped, OutputLog
-from ._outputs import Output, fold
+from ._outputs import Output, as_text, fold
 from .exceptions import ExecutionAborted, ExecutionError, ExecutionInterrupted
 
 Status = Literal["ok", "error", "aborted", "interrupted"]
@@ -70,8 +70,7 @@ class ExecutionResult:
     @property
     def text(self) -> str:
         """The code's value as plain text; empty without one."""
-        text: str = self.data.get("text/plain", "")
-        return text
+        return as_text(self.data.get("text/plain"))
 
     def raise_for_status(self) -> "ExecutionResult":
         """The result itself if ``status`` is "ok".

@@ -268,10 +268,11 @@ class Kernel(KernelRequests):
     async def _restart(self) -> None:
         was_ready = self._state is KernelState.READY
         self._set_state(KernelState.RESTARTING)
-        self.client.refuse(_restarted)
         try:
             if was_ready and self._generation is not None:
                 await self._generation.end(_restarted, restart=True)
+            else:
+                self.client.refuse(_restarted)
             await self._begin(None)
         except BaseException as error:
             self._set_state(KernelState.DEAD)
