@@ -12,10 +12,10 @@ from .managerbase import KernelManagerBase
 
 log = logging.getLogger(__name__)
 
-REPLY_TIMEOUT = 2.0
+REPLY_TIMEOUT = 5.0
 """Seconds that a kernel has to answer a shutdown request."""
 
-EXIT_TIMEOUT = 2.0
+EXIT_TIMEOUT = 3.0
 """Seconds that a kernel which answered has to end; some answer and stay, as bash_kernel does."""
 
 TERMINATE_TIMEOUT = 2.0

@@ -213,11 +213,15 @@ class KernelClient(KernelRequests):
             return InterruptOutcome.DIED
         return InterruptOutcome.IDLE
 
-    async def _interrupt_execution(self, execution: Execution) -> InterruptOutcome:
+    async def _interrupt_execution(self, execution: Execution) -> InterruptOutcome | None:
+        """Interrupt an execution once it runs; None where it ended before."""
         request = self._router.requests.get(execution.msg_id)
-        if request is not None:
-            await self.until(lambda: request.busy or execution.done())
-        return InterruptOutcome.IDLE if execution.done() else await self.interrupt()
+        try:
+            if request is not None:
+                await self.until(lambda: request.busy or execution.done())
+        except KernelDied:
+            return InterruptOutcome.DIED
+        return None if execution.done() else await self.interrupt()
 
     async def _interrupt_by_message(self) -> None:
         self._transmit("control", messages.interrupt_request())
@@ -227,10 +231,10 @@ class KernelClient(KernelRequests):
 
         Raises as requests do when no more messages can come. Cancelling it is safe.
         """
-        if condition():
-            return
         if self._refusal is not None:
             raise self._refusal(None)
+        if condition():
+            return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._conditions[future] = condition
         try:
@@ -327,8 +331,7 @@ class KernelClient(KernelRequests):
         self._finish(request)
 
     def _channels_lost(self, error: Exception | None) -> None:
-        """The far end closed the channels, or they broke."""
-        self._channels = None
+        """The far end closed the channels, or they broke; `detach` closes this end."""
 
         def make_error(result: ExecutionResult | None) -> Exception:
             closed = ClientClosed("the connection to the kernel was lost", result=result)

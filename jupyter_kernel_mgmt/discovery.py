@@ -61,7 +61,7 @@ class KernelFinder:
         search_timeout: float = SEARCH_TIMEOUT,
     ) -> None:
         self.search_timeout = search_timeout
-        self._slots = [_Slot(p.id, provider=_accept(p)) for p in providers]
+        self._slots = [_Slot(accepted.id, provider=accepted) for accepted in map(_accept, providers)]
         self._tasks: set[asyncio.Task[None]] = set()
         for provider_id, count in Counter(slot.id for slot in self._slots).items():
             if count > 1:

@@ -47,11 +47,13 @@ class NoSuchKernel(KernelError, KeyError):
     @property
     def suggestions(self) -> list[str]:
         """Known names that look like the one asked for, best first."""
-        by_folded = {name.lower(): name for name in self.known}
-        by_folded |= {name.lower().rpartition("/")[2]: name for name in self.known}
+        whole = {name.lower(): name for name in self.known}
+        last = {name.rpartition("/")[2]: name for name in whole}
         wanted = self.kernel_type.lower()
-        near = get_close_matches(wanted, by_folded) or get_close_matches(wanted.rpartition("/")[2], by_folded)
-        return list(dict.fromkeys(by_folded[name] for name in near))
+        # What stands before the slash is alike in many names and says little.
+        near = [whole[last[name]] for name in get_close_matches(wanted.rpartition("/")[2], last)]
+        near += [whole[name] for name in get_close_matches(wanted, whole, cutoff=0.8)]
+        return list(dict.fromkeys(near))
 
     def __str__(self) -> str:
         text = f"there is no kernel type {self.kernel_type!r}"
@@ -173,5 +175,9 @@ class Unsupported(KernelError):
     """Something that this provider, manager or kernel cannot do; ``option`` is its name."""
 
     def __init__(self, option: str, reason: str) -> None:
-        super().__init__(f"{option}: {reason}")
+        super().__init__(option, reason)
         self.option = option
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.option}: {self.reason}"

@@ -10,7 +10,7 @@ from jupyter_protocol import Message
 
 from ._output_log import OutputDropped, OutputLog
 from ._outputs import Output, as_text, fold
-from .exceptions import ExecutionAborted, ExecutionError, ExecutionInterrupted
+from .exceptions import ExecutionAborted, ExecutionError, ExecutionInterrupted, KernelDied
 
 Status = Literal["ok", "error", "aborted", "interrupted"]
 
@@ -105,7 +105,7 @@ class Execution:
         msg_id: str,
         *,
         output_limit: int | None,
-        interrupt: "Callable[[Execution], Awaitable[InterruptOutcome]]",
+        interrupt: "Callable[[Execution], Awaitable[InterruptOutcome | None]]",
     ) -> None:
         self.msg_id = msg_id
         self._log = OutputLog(output_limit)
@@ -136,11 +136,17 @@ class Execution:
     async def interrupt(self) -> InterruptOutcome:
         """Interrupt this execution, once it runs, and tell what became of that.
 
-        While it waits for others in the kernel's queue nothing is sent. Cancelling ends only the wait.
+        While it waits for others in the kernel's queue nothing is sent. Raises `ClientClosed` when nobody
+        can tell any more. Cancelling ends only the wait.
         """
-        if self.done():
-            return InterruptOutcome.IDLE if self._error is None else InterruptOutcome.DIED
-        return await self._interrupt(self)
+        outcome = None if self.done() else await self._interrupt(self)
+        if outcome is not None:
+            return outcome
+        if isinstance(self._error, KernelDied):
+            return InterruptOutcome.DIED
+        if self._error is not None:
+            raise self._error
+        return InterruptOutcome.IDLE
 
     async def _wait(self) -> ExecutionResult:
         await asyncio.wait([self._finished])

@@ -14,6 +14,9 @@ from ._threads import in_thread
 if TYPE_CHECKING:
     from .launching import ExitInfo
 
+WAIT_TIMEOUT = 1.0
+"""Seconds that a blocking ``wait`` has to return once the kernel was closed."""
+
 KILL = int(getattr(signals, "SIGKILL", signals.SIGTERM))
 
 
@@ -143,6 +146,8 @@ class ThreadedManager(KernelManagerBase):
     async def aclose(self) -> None:
         try:
             await in_thread(self.blocking.aclose, name="kernel-aclose")
+            if self._waiting is not None:
+                await asyncio.wait([self._waiting], timeout=WAIT_TIMEOUT)
         finally:
             if self._waiting is not None:
                 self._waiting.cancel()

@@ -94,7 +94,8 @@ class Pump:
         """Stop watching and close the socket; unsent messages get ``linger`` milliseconds to leave."""
         if not self.closed:
             self._stop_watching()
-            self._socket.close(linger)
+            # A SUB has only its subscription to send, for which a kernel that is gone is not worth waiting.
+            self._socket.close(0 if self._socket.type == zmq.SUB else linger)
             self._unsent = len(self._outbox)
             self._outbox.clear()
             self._wake_drainers()

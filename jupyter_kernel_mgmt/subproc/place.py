@@ -44,9 +44,11 @@ class Place:
             info = ConnectionInfo(kernel_name=kernel_name, **addresses)
             place = cls(info, runtime_directory() / f"kernel-{kernel_id}.json", directory)
             place._write()
+        except OSError as error:
+            _remove(None, directory)
+            raise LaunchError(f"a kernel's sockets have no place here: {error}") from error
         except BaseException:
-            if directory is not None:
-                shutil.rmtree(directory, ignore_errors=True)
+            _remove(None, directory)
             raise
         return place
 
@@ -55,7 +57,11 @@ class Place:
         if self._holders == 0:
             raise LaunchError("the files of the kernel's previous process are gone")
         if self.connection_info.transport == "tcp":
-            self.connection_info = replace(self.connection_info, **tcp_addresses(self.connection_info))
+            try:
+                addresses = tcp_addresses(self.connection_info)
+            except OSError as error:
+                raise LaunchError(f"no ports can be had: {error}") from error
+            self.connection_info = replace(self.connection_info, **addresses)
         self._write()
         self._holders += 1
 
@@ -64,12 +70,7 @@ class Place:
         self._holders -= 1
         if self._holders:
             return
-        try:
-            self.connection_file.unlink(missing_ok=True)
-            if self._directory is not None:
-                shutil.rmtree(self._directory)
-        except OSError as error:
-            log.warning("Files of a kernel could not be removed: %s", error)
+        _remove(self.connection_file, self._directory)
 
     def _write(self) -> None:
         directory = self.connection_file.parent
@@ -86,3 +87,17 @@ class Place:
 def runtime_directory() -> Path:
     """Where connection files are, for every program that uses Jupyter's conventions."""
     return Path(jupyter_runtime_dir())
+
+
+def _remove(connection_file: Path | None, directory: Path | None) -> None:
+    """Remove what is there; what cannot be removed is logged and keeps nothing else."""
+    try:
+        if connection_file is not None:
+            connection_file.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("A connection file could not be removed: %s", error)
+    try:
+        if directory is not None:
+            shutil.rmtree(directory)
+    except OSError as error:
+        log.warning("A directory for sockets could not be removed: %s", error)

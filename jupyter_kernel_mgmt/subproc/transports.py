@@ -81,7 +81,11 @@ def ipc_obstacle(directory: Path) -> str | None:
 def socket_directory() -> Path:
     """Where private directories for sockets are made: short, on this machine, and cleared at its start."""
     candidates = [os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"]  # noqa: S108 - private inside
-    usable = [Path(c) for c in candidates if c and os.access(c, os.W_OK) and Path(c).is_absolute()]
+    usable = [
+        directory
+        for directory in map(Path, filter(None, candidates))
+        if directory.is_absolute() and directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)
+    ]
     # The name that mkdtemp appends to the prefix has eight letters.
     fitting = [d for d in usable if ipc_obstacle(d / "jupyter-xxxxxxxx") is None]
     return (fitting or usable or [Path(tempfile.gettempdir())])[0]

@@ -107,6 +107,7 @@ class SocketsBase:
         self._closed = True
         self._notify()
         try:
+            self._close_others()
             await self._flush()
         finally:
             for pump in self._pumps.values():
@@ -180,6 +181,9 @@ class SocketsBase:
     def _open(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         """Make all sockets and hand each to `_add`."""
         raise NotImplementedError
+
+    def _close_others(self) -> None:
+        """Release what a subclass has besides the sockets it handed to `_add`."""
 
     def _add(self, channel: str, zmq_socket: "zmq.Socket[bytes]") -> None:
         def on_frames(frames: list[bytes]) -> None:

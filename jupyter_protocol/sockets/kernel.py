@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import zmq
 
@@ -34,6 +35,7 @@ class KernelSockets(SocketsBase):
     """
 
     _heartbeat: "_EchoThread | None" = None
+    _paths: tuple[Path, ...] = ()
 
     def _open(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         for channel, kind in _KINDS.items():
@@ -60,17 +62,22 @@ class KernelSockets(SocketsBase):
                 info = info.with_port(channel, int(endpoint.rpartition(":")[2]))
             else:
                 sock.bind(info.url(channel))
+                if info.transport == "ipc":
+                    self._paths += (Path(info.url(channel).removeprefix("ipc://")),)
         except BaseException:
             sock.close()
             raise
         self._info = info
         return sock
 
-    async def aclose(self) -> None:
+    def _close_others(self) -> None:
         heartbeat, self._heartbeat = self._heartbeat, None
         if heartbeat is not None:
             heartbeat.stop()
-        await super().aclose()
+        paths, self._paths = self._paths, ()
+        for path in paths:  # ZMQ leaves them, and at this point they are still ours
+            with suppress(OSError):
+                path.unlink()
 
     def _frames(self, channel: str, message: Message) -> Sequence[Frame]:
         frames = self.session.serialize(message)

@@ -1,5 +1,8 @@
 """ZMQ options that every socket of one end has in common."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import zmq
 
 from ..connection import ConnectionInfo
@@ -12,15 +15,13 @@ def connecting_socket(
     context: "zmq.Context[zmq.Socket[bytes]]", kind: int, info: ConnectionInfo
 ) -> "zmq.Socket[bytes]":
     """A socket that will connect to a kernel, encrypted where the kernel's public key is known."""
-    sock = context.socket(kind)
-    sock.linger = 0
-    sock.setsockopt(zmq.RECONNECT_IVL, RECONNECT_INTERVAL)
-    sock.setsockopt(zmq.IPV6, ":" in info.ip)
-    if info.curve_publickey:
-        public, secret = zmq.curve_keypair()
-        sock.setsockopt(zmq.CURVE_PUBLICKEY, public)
-        sock.setsockopt(zmq.CURVE_SECRETKEY, secret)
-        sock.setsockopt(zmq.CURVE_SERVERKEY, info.curve_publickey.encode())
+    with _new_socket(context, kind, info) as sock:
+        sock.setsockopt(zmq.RECONNECT_IVL, RECONNECT_INTERVAL)
+        if info.curve_publickey:
+            public, secret = zmq.curve_keypair()
+            sock.setsockopt(zmq.CURVE_PUBLICKEY, public)
+            sock.setsockopt(zmq.CURVE_SECRETKEY, secret)
+            sock.setsockopt(zmq.CURVE_SERVERKEY, info.curve_publickey.encode())
     return sock
 
 
@@ -34,12 +35,25 @@ def binding_socket(
     """
     if info.curve_publickey and not info.curve_secretkey:
         raise ValueError("curve_secretkey is missing: a kernel needs both keys")
-    sock = context.socket(kind)
-    sock.linger = 0
-    sock.setsockopt(zmq.SNDHWM, 0)
-    sock.setsockopt(zmq.IPV6, ":" in info.ip)
-    if info.curve_publickey and info.curve_secretkey:
-        sock.setsockopt(zmq.CURVE_SERVER, 1)
-        sock.setsockopt(zmq.CURVE_PUBLICKEY, info.curve_publickey.encode())
-        sock.setsockopt(zmq.CURVE_SECRETKEY, info.curve_secretkey.encode())
+    with _new_socket(context, kind, info) as sock:
+        sock.setsockopt(zmq.SNDHWM, 0)
+        if info.curve_publickey and info.curve_secretkey:
+            sock.setsockopt(zmq.CURVE_SERVER, 1)
+            sock.setsockopt(zmq.CURVE_PUBLICKEY, info.curve_publickey.encode())
+            sock.setsockopt(zmq.CURVE_SECRETKEY, info.curve_secretkey.encode())
     return sock
+
+
+@contextmanager
+def _new_socket(
+    context: "zmq.Context[zmq.Socket[bytes]]", kind: int, info: ConnectionInfo
+) -> "Iterator[zmq.Socket[bytes]]":
+    """A socket, closed if an option is refused: one left open would hold up the end of the process."""
+    sock = context.socket(kind)
+    try:
+        sock.linger = 0
+        sock.setsockopt(zmq.IPV6, ":" in info.ip)
+        yield sock
+    except BaseException:
+        sock.close()
+        raise

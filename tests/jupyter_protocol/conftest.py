@@ -47,7 +47,8 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
 def nothing_stays_behind() -> Iterator[None]:
     """After each test: no context in use, no thread of ours."""
     yield
-    assert SharedContext._current is None
+    left, SharedContext._current = SharedContext._current, None
+    assert left is None
     for thread in threading.enumerate():
         if thread.name in ("heartbeat", "zmq-context-term", "zmq-watcher"):
             thread.join(10)

@@ -30,20 +30,26 @@ def port_of(socket: "zmq.Socket[bytes]") -> int:
 
 async def test_every_echo_is_noted() -> None:
     """Silence is None before the first, a number of seconds after it."""
-    async with asyncio.timeout(GUARD), KernelSockets(ConnectionInfo()) as kernel:
-        async with Heartbeat(kernel.connection_info, interval=SOON) as heartbeat:
-            assert heartbeat.silence is None
-            for _ in range(5):
-                await heartbeat.wait_for_echo()
-                assert heartbeat.silence is not None
-                assert heartbeat.silence >= 0
+    async with (
+        asyncio.timeout(GUARD),
+        KernelSockets(ConnectionInfo()) as kernel,
+        Heartbeat(kernel.connection_info, interval=SOON) as heartbeat,
+    ):
+        assert heartbeat.silence is None
+        for _ in range(5):
+            await heartbeat.wait_for_echo()
+            assert heartbeat.silence is not None
+            assert heartbeat.silence >= 0
 
 
 async def test_all_that_wait_hear_an_echo() -> None:
     """Any number of tasks may wait."""
-    async with asyncio.timeout(GUARD), KernelSockets(ConnectionInfo()) as kernel:
-        async with Heartbeat(kernel.connection_info, interval=SOON) as heartbeat:
-            await asyncio.gather(*(heartbeat.wait_for_echo() for _ in range(10)))
+    async with (
+        asyncio.timeout(GUARD),
+        KernelSockets(ConnectionInfo()) as kernel,
+        Heartbeat(kernel.connection_info, interval=SOON) as heartbeat,
+    ):
+        await asyncio.gather(*(heartbeat.wait_for_echo() for _ in range(10)))
 
 
 async def test_a_kernel_that_never_echoes_has_no_silence(rep: "zmq.Socket[bytes]") -> None:
@@ -58,6 +64,7 @@ async def test_a_kernel_that_never_echoes_has_no_silence(rep: "zmq.Socket[bytes]
                 await heartbeat.wait_for_echo()
         assert heartbeat.silence is None
         waiting = asyncio.create_task(heartbeat.wait_for_echo())
+        await asyncio.sleep(0)  # from here on it waits
         rep.send(rep.recv())
         await waiting
         assert heartbeat.silence is not None
@@ -68,7 +75,7 @@ async def test_beats_do_not_pile_up_for_a_kernel_that_reads_nothing() -> None:
     async with asyncio.timeout(GUARD), Heartbeat(ConnectionInfo(hb_port=1), interval=0) as heartbeat:
         pump = heartbeat._pump
         assert pump is not None
-        while pump.idle:
+        while pump.idle:  # noqa: ASYNC110 - nobody reports it
             await asyncio.sleep(0)
         for _ in range(50):
             await asyncio.sleep(0)

@@ -40,7 +40,7 @@ def test_there_are_modules_to_look_at() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_module_imports_nothing_from_above_it_and_only_the_three_libraries(path: Path) -> None:
-    """jupyter_protocol stands alone: no jupyter_kernel_mgmt, nothing third-party but pyzmq and the packers."""
+    """jupyter_protocol stands alone: no jupyter_kernel_mgmt, only pyzmq and the two packers."""
     foreign = set(imported(path)) - set(sys.stdlib_module_names)
 
     assert foreign <= THIRD_PARTY

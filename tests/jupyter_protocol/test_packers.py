@@ -1,5 +1,6 @@
 """Packing: JSON as the standard library means it, and msgpack."""
 
+import contextlib
 import dataclasses
 import datetime
 import decimal
@@ -175,13 +176,15 @@ def test_json_refuses_what_json_dumps_refuses(value: Any, wrap: Any) -> None:
 
 
 READ_LIKE_THE_STANDARD_LIBRARY = [
-    b"NaN", b"Infinity", b"-Infinity", b'{"a": [NaN]}', b"1e400", b"-1e400", b"1e-400", b"5e-324", b"-0", b"-0.0",
-    b"2.4703282292062327e-324", b"1E5", b"1e5", b"1.0", b"123456789012345678901234567890.5e-10",
-    b"18446744073709551615", b"18446744073709551616", b"-9223372036854775809", b"1" * 400, b'{"a": %d}' % 2**200,
+    b"NaN", b"Infinity", b"-Infinity", b'{"a": [NaN]}', b"1e400", b"-1e400", b"1e-400", b"5e-324", b"-0",
+    b"-0.0", b"2.4703282292062327e-324", b"1E5", b"1e5", b"1.0", b"123456789012345678901234567890.5e-10",
+    b"18446744073709551615", b"18446744073709551616", b"-9223372036854775809", b"1" * 400,
+    b'{"a": %d}' % 2**200,
     b'"\\ud800"', b'"\\udc00\\ud800"', b'"\\ud83d\\ude00"', b'"\\uD83D"', b'{"\\ud800": 1}',
     b'"\xed\xa0\x80"', '"é😀"'.encode(), b'"\\u0000"', b'"\x7f"', b'"\\/"',
-    b"\xef\xbb\xbf{}", '{"é": 1}'.encode("utf-16"), '{"é": 1}'.encode("utf-32"), "[1]".encode("utf-16-le"), b"1\0",
-    b'{"a": 1, "a": 2}', b" \t\r\n1 \n", b"[" * 100 + b"]" * 100, b"[]", b"null",
+    b"\xef\xbb\xbf{}", '{"é": 1}'.encode("utf-16"), '{"é": 1}'.encode("utf-32"),
+    "[1]".encode("utf-16-le"), b"1\0", b'{"a": 1, "a": 2}', b" \t\r\n1 \n",
+    b"[" * 100 + b"]" * 100, b"[]", b"null",
 ]  # fmt: skip
 
 
@@ -192,9 +195,10 @@ def test_json_reads_what_json_loads_reads(data: bytes) -> None:
 
 
 UNREADABLE = [
-    b"", b" ", b"nul", b"[1,]", b"{,}", b"[1 2]", b'{"a" 1}', b"{1: 2}", b"01", b"1.", b".5", b"+1", b"-", b"1e", b"0x10",
-    b'"a', b'"\x01"', b'"\t"', b'"\\x"', b'"\\u12"', b"'a'", b'"\xff"', b'{"\xff": 1}', b"1\x0c", b"[]x", b"nan", b"inf",
-    b"1" * 5000, b"\x80", b"\xff\xfe", b"[" * 200_000, b"[" * 200_000 + b"]" * 200_000, b'{"a":' * 200_000,
+    b"", b" ", b"nul", b"[1,]", b"{,}", b"[1 2]", b'{"a" 1}', b"{1: 2}", b"01", b"1.", b".5", b"+1", b"-",
+    b"1e", b"0x10", b'"a', b'"\x01"', b'"\t"', b'"\\x"', b'"\\u12"', b"'a'", b'"\xff"', b'{"\xff": 1}',
+    b"1\x0c", b"[]x", b"nan", b"inf", b"1" * 5000,
+    b"\x80", b"\xff\xfe", b"[" * 200_000, b"[" * 200_000 + b"]" * 200_000, b'{"a":' * 200_000,
 ]  # fmt: skip
 
 
@@ -307,10 +311,8 @@ def test_msgpack_extension_types_are_data(value: Any) -> None:
 @given(st.binary())
 def test_msgpack_gives_a_value_or_an_exception_for_any_bytes(data: bytes) -> None:
     """Nothing but an ordinary exception comes out of hostile bytes."""
-    try:
+    with contextlib.suppress(Exception):
         MsgpackPacker().unpack(data)
-    except Exception as error:  # noqa: BLE001 - any kind is promised
-        assert str(error) is not None
 
 
 def test_packers_are_found_by_name() -> None:

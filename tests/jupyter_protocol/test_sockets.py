@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import zmq
@@ -89,9 +87,12 @@ async def joined(
     on_answer: Callable[[str, Message], None] | None,
 ) -> AsyncIterator[tuple[KernelSockets, ClientSockets]]:
     """A kernel and a client, within a time limit."""
-    async with asyncio.timeout(GUARD), KernelSockets(info, on_message=on_request) as kernel:
-        async with ClientSockets(kernel.connection_info, on_message=on_answer) as client:
-            yield kernel, client
+    async with (
+        asyncio.timeout(GUARD),
+        KernelSockets(info, on_message=on_request) as kernel,
+        ClientSockets(kernel.connection_info, on_message=on_answer) as client,
+    ):
+        yield kernel, client
 
 
 @contextlib.contextmanager
@@ -102,7 +103,7 @@ def raw(*kinds: int) -> Iterator[list["zmq.Socket[bytes]"]]:
         made = [stack.enter_context(context.socket(kind)) for kind in kinds]
         for one in made:
             one.linger = 0
-            one.rcvtimeo = GUARD * 1000
+            one.rcvtimeo = GUARD * 250  # a thread that receives has ended before the test gives up
         yield made
 
 
@@ -112,8 +113,18 @@ async def turns(number: int) -> None:
         await asyncio.sleep(0)
 
 
+async def becomes(condition: Callable[[], object]) -> None:
+    """For what nobody reports: look at each turn of the loop."""
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def readable(sockets: ClientSockets, channel: str) -> int:
+    return int(sockets._pumps[channel]._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN
 
 
 # --- travelling
@@ -163,8 +174,7 @@ async def test_messages_may_be_iterated_over(info: ConnectionInfo) -> None:
             if len(codes) == 9:
                 break
         assert codes == [("shell", str(number)) for number in range(9)]
-        while not kernel._waiting:
-            await asyncio.sleep(0)
+        await becomes(lambda: kernel._waiting)
         await kernel.aclose()
         assert [message.content["code"] async for _, message in kernel] == ["9"]
         assert [channel async for channel, _ in kernel] == []
@@ -172,8 +182,8 @@ async def test_messages_may_be_iterated_over(info: ConnectionInfo) -> None:
 
 @pytest.mark.parametrize("iterated", [False, True], ids=["callback", "iterated"])
 async def test_nothing_is_lost_when_much_arrives_while_the_loop_is_blocked(iterated: bool) -> None:
-    """20,000 messages on iopub, sent without a turn of the loop, arrive in order."""
-    count = 20_000
+    """Thousands of messages on iopub, sent without a turn of the loop, arrive in order."""
+    count = 4_000 if iterated else 20_000
     inbox = Inbox()
     async with joined(ConnectionInfo(), None, None if iterated else inbox) as (kernel, client):
         if iterated:
@@ -209,11 +219,10 @@ async def test_a_flood_on_iopub_delays_no_reply(tcp: ConnectionInfo) -> None:
         client._pumps["iopub"].pause()
         for _ in range(5_000):
             kernel.send("iopub", messages.status("busy"))
-        while not client._pumps["iopub"]._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
-            await asyncio.sleep(0)
+        await becomes(lambda: readable(client, "iopub"))
         kernel.send("shell", messages.kernel_info_reply("k", "1", {}, parent=request))
-        while not client._pumps["shell"]._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:  # noqa: ASYNC110
-            pass
+        while not readable(client, "shell"):
+            pass  # without a turn of the loop, which would deliver it
         client._pumps["iopub"].resume()
         client._pumps["shell"]._schedule()
         await answers.until(lambda: len(answers.items) == 5_002)
@@ -222,7 +231,7 @@ async def test_a_flood_on_iopub_delays_no_reply(tcp: ConnectionInfo) -> None:
 
 
 async def test_requests_and_replies_sent_inside_callbacks_never_stall(info: ConnectionInfo) -> None:
-    """Three hundred rounds on alternating channels; the next request is sent when reply and idle have come."""
+    """Three hundred rounds on alternating channels; each sent when reply and idle of the last have come."""
     rounds = 300
     done = asyncio.Event()
     waiting: set[str] = set()
@@ -264,18 +273,20 @@ async def test_requests_and_replies_sent_inside_callbacks_never_stall(info: Conn
 async def test_replies_go_to_whom_they_are_addressed_and_iopub_to_all(info: ConnectionInfo) -> None:
     """Two clients of one kernel."""
     requests, one, two = Inbox(), Inbox(), Inbox()
-    async with joined(info, requests, one) as (kernel, first):
-        async with ClientSockets(kernel.connection_info, on_message=two):
-            await one.first("iopub", "iopub_welcome")
-            await two.first("iopub", "iopub_welcome")
-            first.send("shell", messages.kernel_info_request())
-            request = await requests.first("shell", "kernel_info_request")
-            kernel.send("shell", messages.error_reply(request, "E", "v"))
-            kernel.send("iopub", messages.status("idle", parent=request))
-            await one.first("shell", "kernel_info_reply")
-            await one.first("iopub", "status")
-            await two.first("iopub", "status")
-            assert two.types("shell") == []
+    async with (
+        joined(info, requests, one) as (kernel, first),
+        ClientSockets(kernel.connection_info, on_message=two),
+    ):
+        await one.first("iopub", "iopub_welcome")
+        await two.first("iopub", "iopub_welcome")
+        first.send("shell", messages.kernel_info_request())
+        request = await requests.first("shell", "kernel_info_request")
+        kernel.send("shell", messages.error_reply(request, "E", "v"))
+        kernel.send("iopub", messages.status("idle", parent=request))
+        await one.first("shell", "kernel_info_reply")
+        await one.first("iopub", "status")
+        await two.first("iopub", "status")
+        assert two.types("shell") == []
 
 
 async def test_every_subscriber_is_welcomed(info: ConnectionInfo) -> None:
@@ -327,7 +338,7 @@ async def test_a_client_that_comes_back_with_its_identity_is_served(tcp: Connect
                 dealer.connect(kernel.connection_info.url("shell"))
                 request = messages.execute_request(str(number))
                 dealer.send_multipart(Session(tcp.key).serialize(request))
-                await requests.until(lambda count=number + 1: len(requests.items) == count)  # type: ignore[misc]
+                await requests.until(lambda count=number + 1: len(requests.items) == count)
                 kernel.send("shell", messages.execute_reply(1, parent=requests.items[-1][1]))
                 reply = Session(tcp.key).deserialize(await asyncio.to_thread(dealer.recv_multipart))
                 assert reply.parent_id == request.msg_id
@@ -403,8 +414,7 @@ async def test_a_consumer_that_is_slow_makes_zmq_wait(tcp: ConnectionInfo) -> No
         assert (await anext(client))[1].msg_type == "iopub_welcome"
         for number in range(count):
             kernel.send("iopub", messages.status("busy", metadata={"n": number}))
-        while len(client._waiting) < 1_000:
-            await asyncio.sleep(0)
+        await becomes(lambda: len(client._waiting) >= 1_000)
         await turns(50)
         assert len(client._waiting) == 1_000
         received = []
@@ -613,7 +623,7 @@ async def test_a_callback_that_fails_is_logged_and_the_next_message_delivered(
         for _ in range(3):
             client.send("shell", messages.kernel_info_request())
         await requests.until(lambda: len(requests.items) == 3)
-    assert caplog.text.count("ZeroDivisionError") == 3
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError] * 3
 
 
 # --- addresses and encryption
@@ -628,10 +638,6 @@ async def test_ports_are_those_really_bound(ip: str) -> None:
                 probe.bind(("::1", 0))
         except OSError:
             pytest.skip("no IPv6 here")
-    if ip == "localhost":
-        with pytest.raises(OSError, match="No such device"):
-            await KernelSockets(ConnectionInfo(ip=ip)).__aenter__()
-        return
     requests = Inbox()
     async with joined(ConnectionInfo(ip=ip), requests, None) as (kernel, client):
         ports = [kernel.connection_info.port(channel) for channel in CHANNELS]
@@ -675,7 +681,7 @@ async def test_a_port_in_use_is_an_oserror_that_names_it_and_leaves_nothing_behi
 @pytest.mark.parametrize("ends", [ClientSockets, KernelSockets])
 async def test_a_path_that_is_too_long_is_an_oserror(ends: type[ClientSockets], tmp_path: Path) -> None:
     """As for any other file."""
-    with pytest.raises(OSError, match="too long"):
+    with pytest.raises(OSError, match=r"too long|longer than"):
         await ends(where("ipc", tmp_path / ("x" * 120))).__aenter__()
 
 
@@ -783,16 +789,18 @@ async def test_iterating_and_callbacks_exclude_each_other(tcp: ConnectionInfo) -
 async def test_use_from_another_thread_or_loop_is_an_error(tcp: ConnectionInfo) -> None:
     """Of everything, and nothing happens."""
     requests = Inbox()
-    async with joined(tcp, requests, None) as (_, client):
+    async with joined(tcp, requests, None) as (kernel, client):
 
-        def misuse() -> None:
+        def misuse(sockets: ClientSockets | KernelSockets) -> None:
             with pytest.raises(RuntimeError, match="another loop, thread or process"):
-                client.send("shell", messages.interrupt_request())
-            for use in (client.drain, client.__anext__, client.aclose):
+                sockets.send("shell", messages.interrupt_request())
+            for use in (sockets.drain, sockets.__anext__, sockets.aclose):
                 with pytest.raises(RuntimeError, match="another loop, thread or process"):
                     asyncio.run(use())  # type: ignore[arg-type]
 
-        await asyncio.to_thread(misuse)
+        await asyncio.to_thread(misuse, client)
+        await asyncio.to_thread(misuse, kernel)
+        assert kernel._heartbeat is not None
         client.send("shell", messages.kernel_info_request())
         await requests.first("shell", "kernel_info_request")
         assert len(requests.items) == 1
@@ -830,23 +838,6 @@ async def main():
         async with ClientSockets(kernel.connection_info) as client:
             pid = os.fork()
             if pid == 0:
-                try:
-                    client.send("shell", messages.shutdown_request())
-                except RuntimeError:
-                    return 0
-                return 1
-            client.send("shell", messages.kernel_info_request())
-            channel, message = await anext(kernel)
-            assert message.msg_type == "kernel_info_request"
-            return pid
-
-class InChild(Exception): pass
-
-async def outer():
-    async with asyncio.timeout(30), KernelSockets(ConnectionInfo()) as kernel:
-        async with ClientSockets(kernel.connection_info) as client:
-            pid = os.fork()
-            if pid == 0:
                 status = 1
                 try:
                     client.send("shell", messages.shutdown_request())
@@ -863,7 +854,7 @@ async def outer():
             assert message.msg_type == "kernel_info_request"
             assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
-asyncio.run(outer())
+asyncio.run(main())
 """
 
 
@@ -958,9 +949,6 @@ async def test_a_failure_half_way_through_opening_releases_everything(
     with pytest.raises(RuntimeError, match="new thread"):
         await KernelSockets(tcp).__aenter__()
     assert SharedContext._current is None
-    assert not [
-        thread for thread in threading.enumerate() if thread.name == "zmq-context-term" and thread.is_alive()
-    ]
 
 
 async def test_the_context_is_shared_and_ends_with_its_last_user(tcp: ConnectionInfo) -> None:
@@ -989,7 +977,7 @@ async def test_more_sockets_fit_than_zmqs_default() -> None:
     sockets = []
     try:
         for _ in range(1_100):
-            sockets.append(shared.zmq_context.socket(zmq.PAIR))  # noqa: PERF401 - closed below if one fails
+            sockets.append(shared.zmq_context.socket(zmq.PAIR))
     finally:
         for one in sockets:
             one.close(0)

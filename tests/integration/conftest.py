@@ -1,0 +1,312 @@
+"""Real kernels and how they differ, a world of its own for each test, and proof that nothing stays behind."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_kernel_mgmt import Execution, Kernel, KernelClient
+from jupyter_kernel_mgmt.kernelspec import get_kernelspec
+
+LINUX = sys.platform == "linux"
+
+ON_EVERY_LOOP = {"test_loops"}
+"""Modules whose tests run on each kind of loop."""
+
+LEAVING = 10.0
+"""Seconds that may pass before what ends by itself (a thread, somebody else's child) has ended."""
+
+GUARD = 30.0
+"""Seconds after which a wait in a test is given up: far more than it takes."""
+
+
+# The kernels
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of kernel: what it is to be sent, what it does on SIGINT, and how it ends when it is asked to."""
+
+    kernel_type: str
+    hello: str = "print('hello')"
+    error: str = "1/0"
+    complete: tuple[str, str] = ("impor", "import")
+    endless: str = "print('started', flush=True)\nimport time\nwhile True: time.sleep(0.05)"
+    remember: str = "kept = 1"
+    recall: str = "print(kept)"
+    child: str = "import os; os.system('sleep 600 &')"
+    dies_of_sigint: bool = False
+    exit_codes: tuple[int, ...] = (0,)
+
+
+BASH = Kind(
+    "bash",
+    hello="echo hello",
+    error="cat /no/such/file",
+    complete=("ech", "echo"),
+    endless="echo started; sleep 600",
+    remember="kept=1",
+    recall='test -n "$kept" && echo $kept',
+    # With ipykernel 7 below it, it often answers a shutdown request and stays, whoever asks: then SIGTERM ends it.
+    exit_codes=(0, -15),
+)
+KINDS = [
+    Kind("pyimport/kernel"),
+    Kind("spec/python3"),
+    Kind("ipykernel6"),
+    BASH,
+    Kind("xpython", dies_of_sigint=True),
+]
+
+
+def _require(kernel_type: str) -> None:
+    """Skip the test where a kernel is not installed."""
+    if kernel_type == "pyimport/kernel":
+        pytest.importorskip("ipykernel", reason="ipykernel is not installed")
+        return
+    try:
+        get_kernelspec(kernel_type.removeprefix("spec/"))
+    except KeyError:
+        pytest.skip(f"there is no kernelspec {kernel_type!r} here; see tests/install_kernels.py")
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.kernel_type)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Each kind of kernel in turn."""
+    chosen: Kind = request.param
+    _require(chosen.kernel_type)
+    return chosen
+
+
+@pytest.fixture(params=[kind for kind in KINDS if kind is not BASH], ids=lambda kind: kind.kernel_type)
+def quick_kind(request: pytest.FixtureRequest) -> Kind:
+    """Each kind of kernel but bash, which takes three seconds to start; the others all run Python."""
+    chosen: Kind = request.param
+    _require(chosen.kernel_type)
+    return chosen
+
+
+@pytest.fixture(params=["spec/python3", "ipykernel6"])
+def ipykernel(request: pytest.FixtureRequest) -> str:
+    """ipykernel 7 and 6."""
+    _require(request.param)
+    kernel_type: str = request.param
+    return kernel_type
+
+
+@pytest.fixture(scope="session")
+def launches() -> int:
+    """How often something is repeated that must work each time; 50 times with LONG_TESTS=1."""
+    return 50 if os.environ.get("LONG_TESTS") else 3
+
+
+# What tests do again and again
+
+
+@pytest.fixture
+def run_until() -> Callable[[Kernel | KernelClient, str, str], Awaitable[Execution]]:
+    """Send code and wait until its output contains a text; it runs on."""
+
+    async def run(kernel: Kernel | KernelClient, code: str, text: str = "started") -> Execution:
+        execution = kernel.execute(code)
+        seen = ""
+        async with asyncio.timeout(GUARD):
+            async for message in execution:
+                seen += message.content.get("text", "")
+                if text in seen:
+                    return execution
+        raise AssertionError(f"it ended without {text!r}: {execution} {seen!r}")
+
+    return run
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], Any]], Awaitable[Any]]:
+    """Wait until something outside the loop is true, such as a file of another process; returns it."""
+
+    async def wait(condition: Callable[[], Any]) -> Any:
+        async with asyncio.timeout(GUARD):
+            while not (value := condition()):
+                await asyncio.sleep(0.005)  # nothing tells us
+        return value
+
+    return wait
+
+
+@pytest.fixture
+def python_process() -> Callable[..., Any]:
+    """Run a Python program in a process of its own and return its output."""
+
+    async def run(program: str, *arguments: str | Path) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", program, *map(str, arguments)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(2 * GUARD):
+            output, _ = await process.communicate()
+        assert process.returncode == 0, output.decode()
+        return output.decode()
+
+    return run
+
+
+@pytest.fixture
+def descendants(world: "World") -> Callable[[], dict[int, str]]:
+    """The processes that this test started, directly or not: command lines by process id."""
+    return lambda: _marked(world.mark)
+
+
+# A world of its own
+
+
+@dataclass(frozen=True)
+class World:
+    """The directories of one test: Jupyter's runtime directory, the one for temporary files, one more."""
+
+    runtime: Path
+    temporary: Path
+    other: Path
+    mark: str
+
+    def files(self) -> list[str]:
+        """What is in the two directories that kernels' files are in."""
+        return [
+            str(path.relative_to(directory.parent))
+            for directory in (self.runtime, self.temporary)
+            for path in directory.rglob("*")
+        ]
+
+
+@pytest.fixture(scope="session")
+def short_directory() -> Iterator[Path]:
+    """A directory whose path leaves room for those of sockets, which pytest's own does not."""
+    base = "/tmp" if sys.platform != "win32" else None
+    directory = Path(tempfile.mkdtemp(prefix="jkm-", dir=base))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(autouse=True)
+def world(short_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Directories of its own for each test, in our environment and so in that of kernels."""
+    home = Path(tempfile.mkdtemp(dir=short_directory))
+    new = World(home / "run", home / "tmp", home / "other", f"JKM_TEST={uuid.uuid4().hex}")
+    for directory in (new.runtime, new.temporary, new.other):
+        directory.mkdir()
+    name, _, value = new.mark.partition("=")
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(new.runtime))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(home / "data"))
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(home / "config"))
+    monkeypatch.setenv("IPYTHONDIR", str(short_directory / "ipython"))
+    monkeypatch.setenv("TMPDIR", str(new.temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(new.temporary))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.delenv("JUPYTER_PATH", raising=False)
+    yield new
+    shutil.rmtree(home)
+
+
+# Nothing stays behind
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_behind(world: World) -> Iterator[None]:
+    """After each test: no process, zombie, file, socket, descriptor or thread that was not there before."""
+    descriptors, threads = _descriptors(), set(threading.enumerate())
+
+    def leftovers() -> dict[str, Any]:
+        opened = {fd: target for fd, target in _descriptors().items() if descriptors.get(fd) != target}
+        started = [thread for thread in threading.enumerate() if thread not in threads]
+        found = {
+            "children": _children(),
+            "processes": _marked(world.mark),
+            "files": world.files(),
+            "descriptors": opened,
+            "threads": started,
+        }
+        return {kind: what for kind, what in found.items() if what}
+
+    yield
+    deadline = time.monotonic() + LEAVING
+    while (left := leftovers()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for pid in left.get("processes", {}):
+        os.kill(pid, signal.SIGKILL)
+    assert not left
+
+
+@pytest.fixture(autouse=True)
+async def nothing_runs_on(nothing_stays_behind: None, world: World) -> AsyncIterator[None]:
+    """As soon as a test has ended: no task, no child, no file. These our owners promise to have awaited."""
+    yield
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert _children() == {}
+    assert world.files() == []
+
+
+def _descriptors() -> dict[int, str]:
+    found = {}
+    if LINUX:
+        for entry in Path("/proc/self/fd").iterdir():
+            try:
+                found[int(entry.name)] = str(entry.readlink())
+            except OSError:  # the one that lists the directory
+                continue
+    return found
+
+
+def _children() -> dict[int, str]:
+    """Processes whose parent we are, zombies included."""
+    children = {}
+    for directory in _processes():
+        try:
+            name, _, rest = (directory / "stat").read_text().rpartition(")")
+        except OSError:  # it has just ended
+            continue
+        state, parent = rest.split()[:2]
+        if int(parent) == os.getpid():
+            children[int(directory.name)] = f"{name}) {state}"
+    return children
+
+
+def _marked(mark: str) -> dict[int, str]:
+    """Processes that have inherited our environment, whoever their parent is now."""
+    marked = {}
+    for directory in _processes():
+        try:
+            if mark.encode() in (directory / "environ").read_bytes().split(b"\0"):
+                marked[int(directory.name)] = (directory / "cmdline").read_text().replace("\0", " ")
+        except OSError:  # it has just ended, or is somebody else's
+            continue
+    return marked
+
+
+def _processes() -> list[Path]:
+    return [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()] if LINUX else []
+
+
+# Loops
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Some tests run on every loop there is."""
+    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if item.path.stem in ON_EVERY_LOOP and sys.platform != "win32":
+        import uvloop
+
+        factories["uvloop"] = uvloop.new_event_loop
+    return factories

@@ -1,0 +1,181 @@
+"""The same code drives every kind of kernel."""
+
+import json
+import signal
+import sys
+
+import pytest
+
+from jupyter_kernel_mgmt import (
+    InterruptOutcome,
+    KernelDied,
+    KernelExited,
+    KernelRestarted,
+    KernelState,
+    connect,
+    launch,
+)
+
+# With jupyter_client's own blocking client: what a console or qtconsole does with a connection file.
+CONSOLE = """
+import sys
+from jupyter_client import BlockingKernelClient
+
+client = BlockingKernelClient(connection_file=sys.argv[1])
+client.load_connection_file()
+client.start_channels()
+client.wait_for_ready(timeout=30)
+client.execute_interactive(sys.argv[2], timeout=30)
+client.stop_channels()
+"""
+
+
+async def test_it_is_launched_and_answers(kind, world):
+    """Output, an error and completions come as what they are, and shutting down ends the process."""
+    async with launch(kind.kernel_type) as kernel:
+        assert kernel.state is KernelState.READY
+        assert kernel.owned
+        assert kernel.connection_file == world.runtime / f"kernel-{kernel.kernel_id}.json"
+        hello = await kernel.execute(kind.hello)
+        assert (hello.status, hello.stdout.strip()) == ("ok", "hello")
+        failed = await kernel.execute(kind.error)
+        assert failed.status == "error"
+        assert failed.error is not None
+        code, completed = kind.complete
+        assert completed in (await kernel.complete(code)).content["matches"]
+        info = await kernel.shutdown()
+        assert info is not None
+        assert info.returncode in kind.exit_codes
+        assert kernel.state is KernelState.DEAD
+    assert kernel.state is KernelState.CLOSED
+
+
+async def test_interrupting_running_code_tells_what_became_of_it(kind, run_until):
+    """A kernel that stands it is idle and ready; one that dies of it is dead, and can be restarted."""
+    async with launch(kind.kernel_type) as kernel:
+        execution = await run_until(kernel, kind.endless)
+        outcome = await kernel.interrupt()
+        if kind.dies_of_sigint:
+            assert outcome is InterruptOutcome.DIED
+            with pytest.raises(KernelDied) as caught:
+                await execution
+            assert caught.value.result.stdout.strip() == "started"
+            assert kernel.state is KernelState.DEAD
+            await kernel.restart()
+        else:
+            assert outcome is InterruptOutcome.IDLE
+            result = await execution
+            assert (result.status, result.stdout.strip()) == ("interrupted", "started")
+        assert kernel.state is KernelState.READY
+        assert (await kernel.execute(kind.hello)).status == "ok"
+
+
+async def test_interrupting_an_execution_tells_what_became_of_it(quick_kind, run_until):
+    """As with the whole kernel."""
+    kind = quick_kind
+    async with launch(kind.kernel_type) as kernel:
+        execution = await run_until(kernel, kind.endless)
+        outcome = await execution.interrupt()
+        assert outcome is (InterruptOutcome.DIED if kind.dies_of_sigint else InterruptOutcome.IDLE)
+        assert execution.done()
+
+
+async def test_interrupting_an_idle_kernel_tells_what_became_of_it(quick_kind):
+    """Idle as before, or dead: xeus does not survive a SIGINT that finds nothing to interrupt."""
+    kind = quick_kind
+    async with launch(kind.kernel_type) as kernel:
+        outcome = await kernel.interrupt()
+        assert outcome is (InterruptOutcome.DIED if kind.dies_of_sigint else InterruptOutcome.IDLE)
+        assert kernel.state is (KernelState.DEAD if kind.dies_of_sigint else KernelState.READY)
+
+
+async def test_a_restart_gives_a_new_process_at_the_same_place(kind):
+    """Identity, key, file and client stay, and memory goes."""
+    async with launch(kind.kernel_type) as kernel:
+        await kernel.execute(kind.remember)
+        client, pid, identity = kernel.client, kernel.manager.pid, kernel.kernel_id
+        file, key = kernel.connection_file, kernel.connection_info.key
+        await kernel.restart()
+        assert kernel.state is KernelState.READY
+        assert kernel.client is client
+        assert kernel.manager.pid != pid
+        assert (kernel.kernel_id, kernel.connection_file) == (identity, file)
+        assert kernel.connection_info.key == key
+        assert json.loads(file.read_text())["key"] == key
+        assert (await kernel.execute(kind.recall)).status == "error"
+        assert (await kernel.execute(kind.hello)).stdout.strip() == "hello"
+
+
+async def test_restarting_a_busy_kernel_tells_who_waited(quick_kind, run_until):
+    """The running code fails with its output so far, and the process still ends politely."""
+    kind = quick_kind
+    async with launch(kind.kernel_type) as kernel:
+        waiting = await run_until(kernel, kind.endless)
+        await kernel.restart()
+        with pytest.raises(KernelRestarted) as caught:
+            await waiting
+        assert caught.value.result.stdout.strip() == "started"
+        assert (await kernel.execute(kind.hello)).stdout.strip() == "hello"
+        events = kernel.events()
+    exits = [event async for event in events if isinstance(event, KernelExited)]
+    assert [(event.generation, event.expected) for event in exits][:1] == [(1, True)]
+    assert exits[0].exit_info.returncode == 0
+
+
+async def test_a_kernel_that_is_closed_while_busy_ends(quick_kind, run_until):
+    """Closing interrupts what runs and does not wait for it."""
+    async with launch(quick_kind.kernel_type) as kernel:
+        await run_until(kernel, quick_kind.endless)
+        events = kernel.events()
+    exits = [event async for event in events if isinstance(event, KernelExited)]
+    assert [event.exit_info.returncode for event in exits] == [0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to end")
+async def test_the_children_of_a_kernel_end_with_it(quick_kind, descendants, eventually):
+    """What its code started and left running is gone after closing."""
+    async with launch(quick_kind.kernel_type) as kernel:
+        assert (await kernel.execute(quick_kind.child)).status == "ok"
+        assert any("sleep" in command for command in descendants().values())
+    await eventually(lambda: not descendants())
+
+
+async def test_its_connection_file_serves_other_programs(kind, python_process):
+    """jupyter_client's blocking client, in a process of its own, talks to a kernel that we launched."""
+    async with launch(kind.kernel_type) as kernel:
+        assert sys.platform == "win32" or kernel.connection_file.stat().st_mode & 0o077 == 0
+        output = await python_process(CONSOLE, kernel.connection_file, kind.hello)
+        assert output.strip() == "hello"
+        assert (await kernel.execute(kind.hello)).stdout.strip() == "hello"
+
+
+async def test_a_second_client_connects_while_the_kernel_is_busy(quick_kind, run_until):
+    """It gets ready without waiting for the code that runs, and then its own answers and no others."""
+    kind = quick_kind
+    async with launch(kind.kernel_type) as kernel:
+        execution = await run_until(kernel, kind.endless)
+        async with connect(kernel.connection_file) as other:
+            assert other.state is KernelState.READY
+            assert not execution.done()
+            queued = other.execute(kind.hello)
+            if not kind.dies_of_sigint:
+                await kernel.interrupt()
+                assert (await execution).status == "interrupted"
+                assert (await queued).stdout.strip() == "hello"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+async def test_a_killed_kernel_fails_its_waiters_and_can_be_restarted(quick_kind, run_until):
+    """The code is the signal's number, negative; the next kernel works."""
+    kind = quick_kind
+    async with launch(kind.kernel_type) as kernel:
+        execution = await run_until(kernel, kind.endless)
+        await kernel.manager.signal(signal.SIGKILL)
+        with pytest.raises(KernelDied) as caught:
+            await execution
+        assert not isinstance(caught.value, KernelRestarted)
+        assert caught.value.exit_info.returncode == -signal.SIGKILL
+        assert caught.value.result.stdout.strip() == "started"
+        assert kernel.state is KernelState.DEAD
+        await kernel.restart()
+        assert (await kernel.execute(kind.hello)).stdout.strip() == "hello"
