@@ -38,15 +38,20 @@ async def end_kernel(
     try:
         await _ask(client, manager, exited, restart=restart, interrupt_first=interrupt_first)
         for act, timeout in ((manager.terminate, TERMINATE_TIMEOUT), (manager.kill, KILL_TIMEOUT)):
-            if exited.done():
+            if _has_ended(exited):
                 break
             log.warning("Kernel %s did not end; going on with %s", manager.kernel_id, act.__name__)
             await act()
             await asyncio.wait([exited], timeout=timeout)
-        return exited.result() if exited.done() else None
+        return exited.result() if _has_ended(exited) else None
     finally:
         exited.cancel()
         await asyncio.wait([exited])
+
+
+def _has_ended(exited: "asyncio.Task[ExitInfo]") -> bool:
+    """Whether the end was seen; a manager whose ``wait`` fails has not seen it."""
+    return exited.done() and not exited.cancelled() and exited.exception() is None
 
 
 async def _ask(

@@ -333,7 +333,13 @@ class Kernel(KernelRequests):
             return
         if self._state is KernelState.READY:
             self._set_state(KernelState.DEAD)
-        await self.client.detach(lambda result: KernelDied(info, result), discard=True)
+
+        def died(result: ExecutionResult | None) -> Exception:
+            return KernelDied(info, result)
+
+        self.client.refuse(died)
+        await asyncio.sleep(0)  # closing sockets takes a millisecond, for which nobody shall wait
+        await self.client.detach(died, discard=True)
 
     def _set_state(self, state: KernelState) -> None:
         if state is not self._state:

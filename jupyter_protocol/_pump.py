@@ -22,6 +22,9 @@ from .messages.message import Frame
 
 log = logging.getLogger(__name__)
 
+# Plain numbers: the operators of zmq's enumerations are slow.
+_NOBLOCK, _EVENTS, _POLLIN, _POLLOUT = int(zmq.NOBLOCK), int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.POLLOUT)
+
 MESSAGES_PER_WAKEUP = 64
 """How many messages of one socket are delivered before the loop serves others."""
 
@@ -126,14 +129,12 @@ class Pump:
             if self.closed:
                 return True
             try:
-                frames = None if self._paused else self._try_receive()
-                if frames is None:
-                    # Reading the state is what arms the descriptor again, and what may find a late arrival
-                    # or new room. While paused it keeps the descriptor from speaking all the time.
-                    events = int(self._socket.getsockopt(zmq.EVENTS))
-                    if events & zmq.POLLIN and not self._paused:
-                        continue
-                    return not (self._outbox and events & zmq.POLLOUT)
+                # Reading the state is what arms the descriptor again, and what finds a late arrival or new
+                # room. While paused it keeps the descriptor from speaking all the time.
+                events = self._events()
+                if self._paused or not events & _POLLIN:
+                    return not (self._outbox and events & _POLLOUT)
+                frames = self._receive_message()
             except zmq.ZMQError as error:
                 log.error("Receiving failed: %s", error)
                 return True
@@ -143,11 +144,17 @@ class Pump:
                 log.exception("A callback for received messages failed")
         return False
 
-    def _try_receive(self) -> list[bytes] | None:
-        try:
-            return self._socket.recv_multipart(zmq.NOBLOCK)
-        except zmq.Again:
-            return None
+    def _receive_message(self) -> list[bytes]:
+        # As recv_multipart does, in half the time: that asks the socket after every frame for more.
+        receive, frames = self._socket.recv, []
+        while True:
+            frame = receive(_NOBLOCK, copy=False)
+            frames.append(frame.bytes)
+            if not frame.more:
+                return frames
+
+    def _events(self) -> int:
+        return int(self._socket.getsockopt(_EVENTS))
 
     def _flush(self) -> bool:
         """Send what waits until ZMQ has no room, and say so, or until the cap is reached."""
@@ -164,7 +171,7 @@ class Pump:
 
     def _try_send(self, frames: Sequence[Frame]) -> bool:
         try:
-            self._socket.send_multipart(frames, zmq.NOBLOCK)
+            self._socket.send_multipart(frames, _NOBLOCK)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:  # a ROUTER whose peer is gone: the message has nobody to go to

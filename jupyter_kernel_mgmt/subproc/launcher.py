@@ -64,13 +64,19 @@ class SubprocessLauncher(KernelLauncherBase):
             )
             env = kernel_environment(os.environ, self.env, request.env)
             process, output = start(argv, env=env, cwd=request.cwd)
+            try:
+                manager = SubprocessManager(request.kernel_id, process, output, place)
+            except BaseException:
+                _abandon(process)
+                output.close()
+                raise
         except BaseException:
             place.release()
             raise
         return Launched(
             connection_info=place.connection_info,
             connection_file=place.connection_file,
-            manager=SubprocessManager(request.kernel_id, process, output, place),
+            manager=manager,
             interrupt_mode=self.interrupt_mode,
             command=argv,
         )
@@ -132,7 +138,10 @@ def start(
 
     Raises `LaunchError`, naming what is missing.
     """
-    read_end, write_end = os.pipe()
+    try:
+        read_end, write_end = os.pipe()
+    except OSError as error:
+        raise LaunchError(f"no pipe for the kernel's output can be made: {error}", command=argv) from error
     try:
         process = subprocess.Popen(
             argv,
@@ -151,7 +160,18 @@ def start(
         raise
     finally:
         os.close(write_end)
-    return process, OutputPipe(read_end)
+    try:
+        return process, OutputPipe(read_end)
+    except BaseException as error:
+        _abandon(process)
+        if isinstance(error, OSError | RuntimeError):  # no descriptor or no thread to be had
+            raise LaunchError(f"nobody can read the kernel's output: {error}", command=argv) from error
+        raise
+
+
+def _abandon(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 def _why_not_started(argv: Sequence[str], cwd: Path | None, error: OSError | ValueError) -> str:

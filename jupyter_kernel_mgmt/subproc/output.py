@@ -5,7 +5,7 @@ import selectors
 import socket
 import threading
 from collections import deque
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 TAIL_SIZE = 64 * 1024
 """Bytes of output kept of each kernel."""
@@ -20,13 +20,17 @@ class OutputPipe:
     """
 
     def __init__(self, fd: int) -> None:
-        os.set_blocking(fd, False)
         self._fd = fd
         self._guard = threading.Lock()
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._closed = False
-        _Drain.watch(self)
+        try:
+            os.set_blocking(fd, False)
+            _Drain.watch(self)
+        except BaseException:
+            os.close(fd)
+            raise
 
     def fileno(self) -> int:
         """The descriptor, as selectors want it."""
@@ -76,8 +80,10 @@ class _Drain:
 
     def __init__(self) -> None:
         self._pipes: dict[int, OutputPipe] = {}
-        self._selector = selectors.DefaultSelector()
-        self._waker_read, self._waker_write = socket.socketpair()
+        with ExitStack() as stack:
+            self._selector = stack.enter_context(selectors.DefaultSelector())
+            self._waker_read, self._waker_write = map(stack.enter_context, socket.socketpair())
+            self._resources = stack.pop_all()
         self._waker_read.setblocking(False)
         self._waker_write.setblocking(False)
         self._selector.register(self._waker_read, selectors.EVENT_READ)
@@ -88,11 +94,17 @@ class _Drain:
         with cls._guard:
             drain = cls._running
             if drain is None or drain._pid != os.getpid():
-                drain = cls._running = cls()
-                threading.Thread(target=drain._run, name="kernel-output", daemon=True).start()
-            drain._pipes[pipe.fileno()] = pipe
-            drain._selector.register(pipe, selectors.EVENT_READ)
-            drain._wake()
+                drain = cls()
+                drain._add(pipe)
+                try:
+                    threading.Thread(target=drain._run, name="kernel-output", daemon=True).start()
+                except BaseException:
+                    drain._resources.close()
+                    raise
+                cls._running = drain
+            else:
+                drain._add(pipe)
+                drain._wake()
 
     @classmethod
     def forget(cls, pipe: OutputPipe) -> None:
@@ -101,6 +113,10 @@ class _Drain:
             if drain is not None and drain._pipes.get(pipe.fileno()) is pipe:
                 drain._remove(pipe)
                 drain._wake()
+
+    def _add(self, pipe: OutputPipe) -> None:
+        self._selector.register(pipe, selectors.EVENT_READ)
+        self._pipes[pipe.fileno()] = pipe
 
     def _remove(self, pipe: OutputPipe) -> None:
         del self._pipes[pipe.fileno()]
@@ -112,7 +128,7 @@ class _Drain:
             self._waker_write.send(b"\0")
 
     def _run(self) -> None:
-        with self._selector, self._waker_read, self._waker_write:
+        with self._resources:
             while True:
                 ready = [key.fileobj for key, _ in self._selector.select()]
                 with suppress(BlockingIOError):

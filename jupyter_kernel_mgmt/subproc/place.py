@@ -98,6 +98,9 @@ def _remove(connection_file: Path | None, directory: Path | None) -> None:
         log.warning("A connection file could not be removed: %s", error)
     try:
         if directory is not None:
-            shutil.rmtree(directory)
+            try:
+                directory.rmdir()  # for an empty one no descriptor is needed, of which there may be none left
+            except OSError:
+                shutil.rmtree(directory)
     except OSError as error:
         log.warning("A directory for sockets could not be removed: %s", error)

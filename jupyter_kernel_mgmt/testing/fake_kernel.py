@@ -39,6 +39,7 @@ class Quirks:
     says_status_in_replies: bool = True
     replies_before_busy: bool = False
     answers_on_control: bool = True
+    answers_kernel_info_on_control: bool = True
     ignores_interrupts: bool = False
     ignores_shutdown: bool = False
     aborted_word: Literal["aborted", "abort"] = "aborted"
@@ -188,6 +189,8 @@ class FakeKernel:
     def _handle(self, channel: str, message: Message) -> None:
         """Answer what can be answered at once."""
         answer = _ANSWERS.get(message.msg_type)
+        if message.msg_type == "kernel_info_request" and channel == "control":
+            answer = answer if self.quirks.answers_kernel_info_on_control else None
         self._busy_until(message, channel, None if answer is None else answer(message))
         if message.msg_type == "interrupt_request":
             self.interrupt()

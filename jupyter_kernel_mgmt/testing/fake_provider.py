@@ -67,6 +67,7 @@ class FakeProvider(KernelProviderBase):
             if self.on_launch is not None:
                 await self.on_launch(manager)
         except BaseException:
+            await channels.aclose(discard=True)
             await manager.aclose()
             raise
         return Launched(channels=channels, manager=manager, interrupt_mode=self.interrupt_mode)

@@ -24,7 +24,8 @@ with open({file!r}, "w") as file:
     file.write(repr(time.monotonic()))
 os._exit(3)
 """
-_SLEEP = "print('up', flush=True)\nimport time\ntime.sleep(60)"
+# Many short sleeps: a SIGINT that comes just before a long one is only noticed after it.
+_BUSY = "import time\nprint('up', flush=True)\nwhile True:\n    time.sleep(0.001)"
 
 
 def run(*, quick: bool) -> None:
@@ -106,7 +107,7 @@ async def _cancel_ours() -> float:
 
 async def _interrupt_ours() -> float:
     async with launch() as kernel:
-        execution = kernel.execute(_SLEEP)
+        execution = kernel.execute(_BUSY)
         async with aclosing(aiter(execution)) as output:
             await anext(output)
         start = time.perf_counter()
@@ -118,7 +119,7 @@ async def _interrupt_ours() -> float:
 
 async def _interrupt_peer() -> float:
     manager, client = await peer_launch()
-    msg_id = client.execute(_SLEEP)
+    msg_id = client.execute(_BUSY)
     while (await client.get_iopub_msg())["msg_type"] != "stream":
         pass
     start = time.perf_counter()

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -218,6 +218,13 @@ def world(short_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wo
     monkeypatch.delenv("JUPYTER_PATH", raising=False)
     yield new
     shutil.rmtree(home)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """ipykernel redirects its file descriptors, as it does for users, only where this is not set."""
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    return (yield)
 
 
 # Nothing stays behind

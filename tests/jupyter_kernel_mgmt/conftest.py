@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_kernel_mgmt import KernelClient
+from jupyter_kernel_mgmt import KernelClient, _ending
 from jupyter_kernel_mgmt.testing import Behaviour, FakeKernel, MemoryChannels, Quirks
 from jupyter_kernel_mgmt.testing._residue import _children
 from jupyter_protocol.sockets.context import SharedContext
@@ -47,6 +47,13 @@ async def talk() -> AsyncIterator[Talk]:
             return client, kernel
 
         yield make
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels that do not end have moments instead of seconds until the next step."""
+    for name in ("REPLY_TIMEOUT", "EXIT_TIMEOUT", "TERMINATE_TIMEOUT", "KILL_TIMEOUT"):
+        monkeypatch.setattr(_ending, name, 0.05)
 
 
 @pytest.fixture

@@ -245,6 +245,7 @@ async def test_a_kernel_that_is_not_ready_in_time(
     "quirks",
     [
         Quirks(answers_on_control=False),
+        Quirks(answers_kernel_info_on_control=False),
         Quirks(says_idle=False),
         Quirks(lost_on_iopub=5),
         Quirks(says_status_in_replies=False),
@@ -252,6 +253,7 @@ async def test_a_kernel_that_is_not_ready_in_time(
     ],
     ids=repr,
 )
+@pytest.mark.usefixtures("impatient")
 async def test_kernels_with_bad_habits_become_ready_too(
     finder: KernelFinder, provider: FakeProvider, quirks: Quirks
 ) -> None:

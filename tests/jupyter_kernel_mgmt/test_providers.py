@@ -1,0 +1,145 @@
+"""The providers that come with the package: what they find, launch and refuse."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_kernel_mgmt import (
+    IPykernelProvider,
+    KernelFinder,
+    KernelSpecProvider,
+    LaunchError,
+    LaunchRequest,
+    NoSuchKernel,
+    Unsupported,
+    launch,
+)
+from jupyter_kernel_mgmt.providers import pyimport
+from jupyter_kernel_mgmt.subproc import SubprocessManager
+from jupyter_kernel_mgmt.testing import check_provider
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(1000)"]
+
+
+def install(directory: Path, name: str, **spec: Any) -> None:
+    (directory / name).mkdir(parents=True)
+    text = json.dumps({"display_name": name, "language": "none", "argv": SLEEP, **spec})
+    (directory / name / "kernel.json").write_text(text)
+
+
+async def test_kernelspecs_are_found_and_bad_ones_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With what is known of them before a launch."""
+    install(tmp_path, "good", metadata={"debugger": True})
+    install(tmp_path, "bad", argv="not a list")
+    provider = KernelSpecProvider([tmp_path])
+    [(name, info)] = [item async for item in provider.find_kernels()]
+
+    assert (name, info.display_name, info.language) == ("good", "good", "none")
+    assert (info.argv, info.metadata) == (tuple(SLEEP), {"debugger": True})
+    assert "argv must be" in caplog.text
+
+
+async def test_a_kernelspec_is_launched_as_it_says(tmp_path: Path, jupyter_home: Path) -> None:
+    """With its environment, resource directory, interrupt mode, and our connection file."""
+    out = tmp_path / "out.json"
+    code = "import json, os, sys; json.dump([sys.argv[1:], os.environ['A']], open(sys.argv[1], 'w'))"
+    install(
+        tmp_path / "specs",
+        "x",
+        argv=[sys.executable, "-c", code, str(out), "{connection_file}", "{resource_dir}", "{colour}"],
+        env={"A": "${HOME}/a"},
+        interrupt_mode="message",
+    )
+    request = LaunchRequest(launch_params={"colour": "red"})
+    launched = await KernelSpecProvider([tmp_path / "specs"]).launch("X", request)
+    manager = launched.manager
+    assert isinstance(manager, SubprocessManager)
+    try:
+        assert (await manager.wait()).returncode == 0
+        arguments, variable = json.loads(out.read_text())
+        assert arguments[1:] == [str(launched.connection_file), str(tmp_path / "specs" / "x"), "red"]
+        assert variable.endswith("/a")
+        assert not variable.startswith("$")
+        assert launched.interrupt_mode == "message"
+        assert launched.command[-1] == "red"
+        assert launched.connection_info is not None
+        assert launched.connection_info.kernel_name == "x"
+        assert launched.connection_file is not None
+        assert launched.connection_file.parent == jupyter_home / "runtime"
+    finally:
+        await manager.aclose()
+    assert not launched.connection_file.exists()
+
+
+async def test_an_unknown_kernelspec_says_where_was_looked(tmp_path: Path) -> None:
+    """With the names there are."""
+    install(tmp_path, "good")
+    with pytest.raises(NoSuchKernel) as caught:
+        await KernelSpecProvider([tmp_path]).launch("godo", LaunchRequest())
+
+    assert caught.value.known == ("good",)
+    assert caught.value.searched == (str(tmp_path),)
+    assert caught.value.suggestions == ["good"]
+
+
+async def test_a_bad_kernelspec_is_a_launch_error(tmp_path: Path) -> None:
+    """That names the file."""
+    install(tmp_path, "bad", argv=[])
+    with pytest.raises(LaunchError, match=r"kernel\.json: argv"):
+        await KernelSpecProvider([tmp_path]).launch("bad", LaunchRequest())
+
+
+@pytest.mark.parametrize("provisioner", [{"provisioner_name": "yarn"}, {}, "text", ["x"]])
+async def test_a_kernelspec_with_a_foreign_provisioner_is_never_run_as_if_it_had_none(
+    tmp_path: Path, provisioner: object
+) -> None:
+    """Its kernel is meant to run elsewhere."""
+    install(tmp_path, "x", metadata={"kernel_provisioner": provisioner})
+    with pytest.raises(Unsupported) as caught:
+        await KernelSpecProvider([tmp_path]).launch("x", LaunchRequest())
+
+    assert caught.value.option == "kernel_provisioner"
+
+
+async def test_the_local_provisioner_is_what_we_do_anyway(tmp_path: Path, jupyter_home: Path) -> None:
+    """So it is launched."""
+    install(tmp_path, "x", metadata={"kernel_provisioner": {"provisioner_name": "local-provisioner"}})
+    launched = await KernelSpecProvider([tmp_path]).launch("x", LaunchRequest())
+    assert launched.manager is not None
+    assert await launched.manager.is_alive()
+    await launched.manager.aclose()
+
+
+async def test_the_ipykernel_beside_us_is_a_kernel_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is installed, and only there."""
+    provider = IPykernelProvider()
+    [(name, info)] = provider.find_kernels()
+    assert (name, info.language, info.argv[0]) == ("kernel", "python", sys.executable)
+    with pytest.raises(NoSuchKernel) as caught:
+        await provider.launch("other", LaunchRequest())
+    assert caught.value.known == ("kernel",)
+
+    monkeypatch.setattr(pyimport, "find_spec", lambda name: None)
+    assert list(provider.find_kernels()) == []
+    with pytest.raises(NoSuchKernel, match="pip install ipykernel"):
+        await provider.launch("kernel", LaunchRequest())
+
+
+async def test_our_own_providers_keep_the_promises_of_providers(tmp_path: Path, jupyter_home: Path) -> None:
+    """All that the conformance check looks at, with a real kernel."""
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    install(tmp_path / "specs", "one", argv=argv)
+
+    await check_provider(KernelSpecProvider([tmp_path / "specs"]), timeout=30)
+
+
+async def test_a_launch_names_the_spec_without_a_provider(tmp_path: Path) -> None:
+    """``"x"`` means ``"spec/x"``."""
+    async with KernelFinder([KernelSpecProvider([tmp_path])]) as finder:
+        with pytest.raises(NoSuchKernel, match="'x'"):
+            await launch("x", finder=finder)
