@@ -21,7 +21,7 @@ from .requests import KernelRequests
 log = logging.getLogger(__name__)
 
 IDLE_GRACE = 1.0
-"""Seconds without iopub messages after which a kernel that replied is taken to be idle: some never say so."""
+"""Seconds without messages after which a kernel that replied is taken to be idle: some never say so."""
 
 INTERRUPT_GRACE = 5.0
 """Seconds that an interrupted kernel has to become idle before the interrupt counts as ignored."""
@@ -280,8 +280,6 @@ class KernelClient(KernelRequests):
         self._last_arrival = time.monotonic()
         state = self.execution_state
         request, step = self._router.received(channel, message)
-        if channel == "iopub":
-            self._put_off_idle_timers()
         if channel == "stdin" and message.msg_type == "input_request":
             self._prompts.answer(message)
         elif request is not None:
@@ -315,20 +313,18 @@ class KernelClient(KernelRequests):
         if reply is not None and not reply.done():
             reply.set_result(request.reply)
 
-    def _start_idle_timer(self, request: Request) -> None:
+    def _start_idle_timer(self, request: Request, seconds: float = IDLE_GRACE) -> None:
         loop = asyncio.get_running_loop()
-        self._idle_timers[request.msg_id] = loop.call_later(IDLE_GRACE, self._idle_grace_over, request)
-
-    def _put_off_idle_timers(self) -> None:
-        """The idle that is waited for may stand in the queue behind what just arrived."""
-        for msg_id, timer in list(self._idle_timers.items()):
-            if request := self._router.requests.get(msg_id):
-                timer.cancel()
-                self._start_idle_timer(request)
+        self._idle_timers[request.msg_id] = loop.call_later(seconds, self._idle_grace_over, request)
 
     def _idle_grace_over(self, request: Request) -> None:
-        self._router.presume_idle(request)
-        self._finish(request)
+        """Take the kernel to be idle, unless its idle may stand in a queue that is still being read."""
+        rest = self._last_arrival + IDLE_GRACE - time.monotonic()
+        if rest > 0:
+            self._start_idle_timer(request, rest)
+        else:
+            self._router.presume_idle(request)
+            self._finish(request)
 
     def _channels_lost(self, error: Exception | None) -> None:
         """The far end closed the channels, or they broke; `detach` closes this end."""

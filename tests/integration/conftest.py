@@ -1,9 +1,11 @@
 """Real kernels and how they differ, a world of its own for each test, and proof that nothing stays behind."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -105,12 +107,6 @@ def ipykernel(request: pytest.FixtureRequest) -> str:
     return kernel_type
 
 
-@pytest.fixture(scope="session")
-def launches() -> int:
-    """How often something is repeated that must work each time; 50 times with LONG_TESTS=1."""
-    return 50 if os.environ.get("LONG_TESTS") else 3
-
-
 # What tests do again and again
 
 
@@ -159,6 +155,26 @@ def python_process() -> Callable[..., Any]:
             output, _ = await process.communicate()
         assert process.returncode == 0, output.decode()
         return output.decode()
+
+    return run
+
+
+@pytest.fixture
+def python_program() -> Callable[..., str]:
+    """Run a Python program that imports this package, with warnings as errors, and return all it writes."""
+
+    def run(program: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=2 * GUARD,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
 
     return run
 
@@ -218,6 +234,20 @@ def world(short_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wo
     monkeypatch.delenv("JUPYTER_PATH", raising=False)
     yield new
     shutil.rmtree(home)
+
+
+@pytest.fixture
+def spec(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Install a kernelspec for this test: from a command, or with any text as its kernel.json."""
+    monkeypatch.setenv("JUPYTER_PATH", str(world.other))
+
+    def install(name: str, argv: list[str] | None = None, *, text: str = "") -> Path:
+        file = world.other / "kernels" / name / "kernel.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(text or json.dumps({"argv": argv, "display_name": name, "language": "none"}))
+        return file
+
+    return install
 
 
 @pytest.hookimpl(wrapper=True)

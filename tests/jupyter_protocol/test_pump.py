@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import select
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -199,6 +200,20 @@ async def test_requests_and_replies_sent_inside_callbacks_never_stall(context: C
         client.send([b"0"])
         await done.wait()
     assert seen == list(range(rounds))
+
+
+async def test_a_message_whose_edge_a_send_swallowed_is_delivered(context: Context) -> None:
+    """Sending reads ZMQ's mailbox, after which the descriptor says nothing about what arrived before."""
+    near, far = ends(context, tcp=True)
+    inbox = Inbox()
+    async with pumping(near, inbox) as pump:
+        await turns(3)
+        for number in range(1, 21):
+            far.send(b"reply")
+            assert select.select([near.fileno()], [], [], GUARD)[0]
+            while select.select([near.fileno()], [], [], 0)[0]:
+                pump.send([b"request"])
+            await inbox.until(number)
 
 
 async def test_bursts_over_full_queues_never_stall(context: Context) -> None:

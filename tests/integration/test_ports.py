@@ -1,0 +1,74 @@
+"""tcp: somebody takes a port between our picking it and the kernel's binding it."""
+
+import socket
+from contextlib import ExitStack
+
+import pytest
+
+from jupyter_kernel_mgmt import KernelExited, LaunchError, launch
+from jupyter_kernel_mgmt.subproc import transports
+
+pick_ports = transports.pick_ports
+
+
+@pytest.fixture
+def taken():
+    """Five ports that somebody else holds."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(5)]
+        for sock in sockets:
+            sock.bind(("127.0.0.1", 0))
+            sock.listen()
+        yield [sock.getsockname()[1] for sock in sockets]
+
+
+async def test_a_kernel_that_loses_a_port_is_launched_again(quick_kind, taken, monkeypatch):
+    """On fresh ports, without the caller noticing; the first process is gone and its death is told."""
+    picks = []
+
+    def pick(count):
+        # Not that of the heartbeat, without which ipykernel lives on.
+        fresh = pick_ports(count)
+        picks.append(fresh if picks else [fresh[0], taken[0], *fresh[2:]])
+        return picks[-1]
+
+    monkeypatch.setattr(transports, "pick_ports", pick)
+    async with launch(quick_kind.kernel_type, transport="tcp") as kernel:
+        assert len(picks) == 2
+        assert kernel.connection_info.iopub_port == picks[1][1] != taken[0]
+        assert (await kernel.execute("print('hello')")).stdout.strip() == "hello"
+        events = kernel.events()
+    exits = [event async for event in events if isinstance(event, KernelExited)]
+    assert exits[0].generation == 1
+    assert "port" in exits[0].exit_info.reason
+
+
+async def test_ports_that_are_always_taken_are_a_clear_error(taken, monkeypatch):
+    """It is not tried for ever; the error says what happened and what the kernel wrote."""
+    tries = []
+
+    def pick(count):
+        tries.append(count)
+        return taken
+
+    monkeypatch.setattr(transports, "pick_ports", pick)
+    with pytest.raises(LaunchError, match="port") as caught:
+        await launch(transport="tcp")
+    assert "Address already in use" in caught.value.exit_info.output_tail
+    assert 1 < len(tries) < 10
+
+
+async def test_a_restart_whose_old_ports_are_gone_takes_new_ones(python_process):
+    """The connection file then says the new ones, and other programs can use it."""
+    async with launch(transport="tcp") as kernel:
+        old = kernel.connection_info
+        await kernel.shutdown()
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", old.hb_port))
+            other.listen()
+            await kernel.restart()
+            assert kernel.connection_info.hb_port != old.hb_port
+            assert kernel.connection_info.key == old.key
+            assert type(old).load(kernel.connection_file) == kernel.connection_info
+            assert (await kernel.execute("6 * 7")).text == "42"
