@@ -1,5 +1,6 @@
 """The providers that are installed: entry points, scanned once for each state of ``sys.path``."""
 
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import entrypoints
 
 from .providerbase import ENTRY_POINT_GROUP, BlockingProviderBase, KernelProviderBase
+
+log = logging.getLogger(__name__)
 
 LoadProvider = Callable[[], Callable[[], KernelProviderBase | BlockingProviderBase]]
 """Imports a provider and returns its class."""
@@ -24,8 +27,7 @@ def installed_providers() -> dict[str, LoadProvider]:
     global _scanned
     key = _state()
     if _scanned is None or _scanned[0] != key:
-        found = {point.name: point.load for point in entrypoints.get_group_all(ENTRY_POINT_GROUP)}
-        _scanned = (key, dict(sorted(found.items())))
+        _scanned = (key, dict(sorted(_scan().items())))
     return dict(_scanned[1])
 
 
@@ -39,3 +41,28 @@ def _state() -> _Key:
             changed = 0
         state.append((entry, changed))
     return tuple(state)
+
+
+def _scan() -> dict[str, LoadProvider]:
+    """File by file, so that one distribution's broken metadata hides no other's providers."""
+    found: dict[str, LoadProvider] = {}
+    for entry in sys.path:
+        for kind in ("dist-info", "egg-info"):
+            for file in Path(entry or ".").glob(f"*.{kind}/entry_points.txt"):
+                for name, load in _read(file).items():
+                    found.setdefault(name, load)  # the first on the path counts, as with modules
+    return found
+
+
+def _read(file: Path) -> dict[str, LoadProvider]:
+    found: dict[str, LoadProvider] = {}
+    try:
+        text = file.read_text(encoding="utf-8")
+        if ENTRY_POINT_GROUP in text:  # most have other groups, and need no parsing
+            parser = entrypoints.CaseSensitiveConfigParser(delimiters=("=",), interpolation=None)
+            parser.read_string(text)
+            for name, target in parser[ENTRY_POINT_GROUP].items():
+                found[name] = entrypoints.EntryPoint.from_string(target, name).load
+    except Exception as error:  # noqa: BLE001 - of any kind: it is other people's file
+        log.warning("%s is skipped: %s: %s", file, type(error).__name__, error)
+    return found

@@ -32,7 +32,7 @@ async def in_thread(
             result = function()
         except BaseException as error:  # noqa: BLE001 - carried over to the task that waits
             if promise.set_running_or_notify_cancel():
-                promise.set_exception(error)
+                promise.set_exception(_for_the_loop(error))
         else:
             # The promise is cancelled or taken in one step, so that exactly one side gets the result.
             if promise.set_running_or_notify_cancel():
@@ -71,7 +71,7 @@ async def iterate_in_thread(iterable: Callable[[], Iterable[T]], *, name: str) -
                     return
                 post((item,))
         except BaseException as error:  # noqa: BLE001 - carried over to the task that waits
-            post(error)
+            post(_for_the_loop(error))
         else:
             post(None)
 
@@ -83,6 +83,15 @@ async def iterate_in_thread(iterable: Callable[[], Iterable[T]], *, name: str) -
             yield item[0]
     finally:
         wanted = False
+
+
+def _for_the_loop(error: BaseException) -> Exception:
+    """The error itself; but a plug-in's SystemExit must not end a loop, and with it the whole program."""
+    if isinstance(error, Exception):
+        return error
+    wrapped = RuntimeError(f"it wanted to end the program: {error!r}")
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def _dispose(abandoned: Callable[[T], None] | None, result: T, name: str) -> None:

@@ -299,7 +299,7 @@ class KernelClient(KernelRequests):
         if request.done:
             self._finish(request)
         elif step is Step.REPLY:
-            self._start_idle_timer(request)
+            self._start_idle_timer(request, IDLE_GRACE)
 
     def _finish(self, request: Request) -> None:
         assert request.reply is not None, "a request that is done has its reply"
@@ -313,7 +313,7 @@ class KernelClient(KernelRequests):
         if reply is not None and not reply.done():
             reply.set_result(request.reply)
 
-    def _start_idle_timer(self, request: Request, seconds: float = IDLE_GRACE) -> None:
+    def _start_idle_timer(self, request: Request, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         self._idle_timers[request.msg_id] = loop.call_later(seconds, self._idle_grace_over, request)
 

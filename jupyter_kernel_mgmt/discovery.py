@@ -234,7 +234,8 @@ class _Slot:
 
     async def _load_provider(self) -> KernelProviderBase:
         assert self._load is not None, "a slot has a provider or a way to load one"
-        provider = _accept((await in_thread(self._load, name=f"load-provider-{self.id}"))())
+        load = self._load
+        provider = _accept(await in_thread(lambda: load()(), name=f"load-provider-{self.id}"))
         if provider.id != self.id:
             raise TypeError(f"its entry point is called {self.id!r} and its id is {provider.id!r}")
         return provider

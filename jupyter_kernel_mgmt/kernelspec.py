@@ -92,7 +92,7 @@ def read_kernelspec(directory: Path) -> KernelSpec:
         spec = json.loads(file.read_bytes())
     except OSError as error:
         raise BadKernelSpec(f"{file} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadKernelSpec(f"{file} is not JSON: {error}") from error
     if not isinstance(spec, dict):
         raise BadKernelSpec(f"{file} holds no JSON object")

@@ -66,9 +66,12 @@ class SubprocessLauncher(KernelLauncherBase):
             process, output = start(argv, env=env, cwd=request.cwd)
             try:
                 manager = SubprocessManager(request.kernel_id, process, output, place)
-            except BaseException:
+            except BaseException as error:
                 _abandon(process)
                 output.close()
+                if isinstance(error, OSError | RuntimeError):  # no descriptor or no thread to be had
+                    text = f"nobody can watch the kernel's process: {error}"
+                    raise LaunchError(text, command=argv) from error
                 raise
         except BaseException:
             place.release()

@@ -65,28 +65,29 @@ class SubprocessManager(KernelManagerBase):
         return self._output.tail()
 
     async def aclose(self) -> None:
-        """End and reap the process group, then release output and files.
+        """End and reap the process group, then release output and files. May be called again.
 
-        Bounded by `KILL_TIMEOUT`; releases everything even when cancelled. May be called again.
+        Bounded by `KILL_TIMEOUT`. When cancelled it still waits for the exit, which after SIGKILL is a
+        matter of milliseconds, so that nothing is left.
         """
         try:
             if not self._exited.done():
                 self._signal_group(KILL)
-                await asyncio.wait([self._exited], timeout=KILL_TIMEOUT)
+                await self._until_exit()
         finally:
-            if not self._exited.done():
-                if has_ended(self._process):
-                    self._ended()
-                else:
-                    log.error("Process %d did not end after SIGKILL and is left behind", self.pid)
-            self._release()
+            if not self._released:
+                self._released = True
+                self._output.close()
+                self.place.release()
 
-    def _release(self) -> None:
-        if not self._released:
-            self._released = True
-            self._stop_watching()
-            self._output.close()
-            self.place.release()
+    async def _until_exit(self) -> None:
+        try:
+            await asyncio.wait([self._exited], timeout=KILL_TIMEOUT)
+        except asyncio.CancelledError:
+            await asyncio.wait([self._exited], timeout=KILL_TIMEOUT)
+            raise
+        if not self._exited.done():
+            log.error("Process %d has not ended after SIGKILL; it is still watched", self.pid)
 
     def _ended(self) -> None:
         """The process has ended: explain it, end its children, reap it."""

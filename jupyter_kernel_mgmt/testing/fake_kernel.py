@@ -110,6 +110,7 @@ class FakeKernel:
         self.on_shutdown = on_shutdown
         self.received: list[tuple[str, Message]] = []
         self.execution_count = 0
+        self._more_received = asyncio.Event()
         self._published = 0
         self._queue: deque[Message] = deque()
         self._arrival = asyncio.Event()
@@ -143,6 +144,13 @@ class FakeKernel:
         """What was received of one type."""
         return [message for _, message in self.received if message.msg_type == msg_type]
 
+    async def wait_for(self, msg_type: str) -> Message:
+        """Wait until a message of that type was received; the first one. Cancelling is safe."""
+        while not (found := self.requests(msg_type)):
+            self._more_received.clear()
+            await self._more_received.wait()
+        return found[0]
+
     def interrupt(self) -> None:
         """What SIGINT does: the code that runs stops, if any does."""
         if self._running is not None and not self.quirks.ignores_interrupts:
@@ -165,6 +173,7 @@ class FakeKernel:
 
     def _arrived(self, channel: str, message: Message) -> None:
         self.received.append((channel, message))
+        self._more_received.set()
         if self.quirks.silent:
             return
         if channel == "shell":

@@ -38,7 +38,7 @@ GUARD = 30.0
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of kernel: what it is to be sent, what it does on SIGINT, and how it ends when it is asked to."""
+    """A kind of kernel: what it is to be sent, what SIGINT does to it, how it ends when it is asked to."""
 
     kernel_type: str
     hello: str = "print('hello')"
@@ -60,7 +60,7 @@ BASH = Kind(
     endless="echo started; sleep 600",
     remember="kept=1",
     recall='test -n "$kept" && echo $kept',
-    # With ipykernel 7 below it, it often answers a shutdown request and stays, whoever asks: then SIGTERM ends it.
+    # On ipykernel 7 it often answers a shutdown request and stays, whoever asks: then SIGTERM ends it.
     exit_codes=(0, -15),
 )
 KINDS = [
@@ -133,8 +133,8 @@ def eventually() -> Callable[[Callable[[], Any]], Awaitable[Any]]:
 
     async def wait(condition: Callable[[], Any]) -> Any:
         async with asyncio.timeout(GUARD):
-            while not (value := condition()):
-                await asyncio.sleep(0.005)  # nothing tells us
+            while not (value := condition()):  # noqa: ASYNC110 - nothing tells us of it
+                await asyncio.sleep(0.005)
         return value
 
     return wait
@@ -345,5 +345,6 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
     if item.path.stem in ON_EVERY_LOOP and sys.platform != "win32":
         import uvloop
 
+        uvloop.new_event_loop().close()  # the first one opens a pipe for the whole process
         factories["uvloop"] = uvloop.new_event_loop
     return factories

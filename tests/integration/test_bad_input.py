@@ -81,7 +81,7 @@ async def test_a_file_that_is_no_program_is_a_clear_error(spec, world):
 
 async def test_a_missing_working_directory_is_a_clear_error(world):
     """Not mistaken for a missing executable."""
-    with pytest.raises(LaunchError, match="working directory .*nowhere"):
+    with pytest.raises(LaunchError, match=r"working directory .*nowhere"):
         await launch(cwd=world.other / "nowhere")
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from jupyter_kernel_mgmt import KernelFinder, KernelState, launch
+from jupyter_kernel_mgmt import KernelFinder, KernelState, NoSuchKernel, launch
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="looks for the processes in /proc")
 
@@ -67,10 +67,15 @@ async def test_given_up_after_a_time_limit_of_the_callers(spec):
 
 async def test_one_of_several_fails_and_its_group_cancels_the_others():
     """What a TaskGroup does to launches that are under way."""
-    with pytest.raises(ExceptionGroup):
+
+    async def launch_all():
         async with asyncio.TaskGroup() as group:
             for kernel_type in ("pyimport/kernel", "pyimport/kernel", "spec/no-such-kernel"):
                 group.create_task(launch(kernel_type))
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await launch_all()
+    assert [type(error) for error in caught.value.exceptions] == [NoSuchKernel]
 
 
 @pytest.mark.parametrize("steps", range(6))

@@ -6,7 +6,15 @@ import sys
 
 import pytest
 
-from jupyter_kernel_mgmt import KernelDied, KernelState, LaunchError, NotOwned, StartupTimeout, connect, launch
+from jupyter_kernel_mgmt import (
+    KernelDied,
+    KernelState,
+    LaunchError,
+    NotOwned,
+    StartupTimeout,
+    connect,
+    launch,
+)
 from jupyter_protocol import ConnectionInfo
 
 # An application with jupyter_client: starts a kernel, says where it is, ends it when its input ends.
@@ -128,20 +136,26 @@ async def test_a_file_that_is_no_connection_file_is_a_clear_error(content, world
     """LaunchError naming the file."""
     file = world.other / "kernel.json"
     file.write_text(content)
-    with pytest.raises(LaunchError, match="kernel.json"):
+    with pytest.raises(LaunchError, match=r"kernel\.json"):
         await connect(file)
 
 
 async def test_a_missing_connection_file_is_a_clear_error(world):
     """LaunchError naming the file."""
-    with pytest.raises(LaunchError, match="nowhere.json"):
+    with pytest.raises(LaunchError, match=r"nowhere\.json"):
         await connect(world.other / "nowhere.json")
 
 
 async def test_nobody_at_the_address_is_a_timeout(world):
     """StartupTimeout, which says that nothing answered; nothing stays open."""
     info = ConnectionInfo(
-        transport="ipc", ip=str(world.other / "k"), shell_port=1, iopub_port=2, stdin_port=3, control_port=4, hb_port=5
+        transport="ipc",
+        ip=str(world.other / "k"),
+        shell_port=1,
+        iopub_port=2,
+        stdin_port=3,
+        control_port=4,
+        hb_port=5,
     )
     with pytest.raises(StartupTimeout, match="did not answer at all"):
         await connect(info, startup_timeout=0.2)

@@ -9,8 +9,8 @@ import pytest
 
 from jupyter_kernel_mgmt import KernelDied, KernelExited, KernelState, launch
 
-# To the real stderr: file descriptor 2 leads to iopub in ipykernel. `gate` is a file that is made by the test,
-# so that the output before the death has left the kernel.
+# To the real stderr: file descriptor 2 leads to iopub in ipykernel. The test makes the file `gate` once
+# it has read the output, which a death could overtake.
 DIE = """
 import ctypes, os, signal, sys, time
 print("so far", flush=True)
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="exit codes of s
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_every_waiter_gets_the_death_and_what_is_known_of_it(ipykernel, way, run_until, world):
-    """Executions, running or queued, other requests, any number of awaiting tasks: KernelDied, code, stderr."""
+    """Executions, running or queued, other requests, any number of tasks: KernelDied, code, stderr."""
     death, code = WAYS[way]
     gate = world.other / "gate"
     async with launch(ipykernel) as kernel:

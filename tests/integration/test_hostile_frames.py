@@ -1,13 +1,15 @@
 """A client that is sent rubbish, on every channel, drops it and goes on. The kernel is one of our own."""
 
 import asyncio
+import hashlib
+import hmac
 import json
 from contextlib import asynccontextmanager
 
 import pytest
 
 from jupyter_kernel_mgmt import connect
-from jupyter_protocol import ConnectionInfo, KernelSockets, Session, messages
+from jupyter_protocol import ConnectionInfo, KernelSockets, messages
 
 DELIMITER = b"<IDS|MSG>"
 FINE = [b"{}"] * 4
@@ -17,7 +19,9 @@ class FakeKernel:
     """Answers kernel_info at once and execute_request when told to; it sends raw frames too."""
 
     def __init__(self, directory):
-        ports = {f"{channel}_port": n for n, channel in enumerate(("shell", "iopub", "stdin", "control", "hb"), 1)}
+        ports = {
+            f"{channel}_port": n for n, channel in enumerate(("shell", "iopub", "stdin", "control", "hb"), 1)
+        }
         self.info = ConnectionInfo(transport="ipc", ip=str(directory / "k"), **ports)
         self.sockets = KernelSockets(self.info, on_message=self._received)
         self.requests = asyncio.Queue()
@@ -29,7 +33,11 @@ class FakeKernel:
             self.sockets.send("iopub", messages.status("busy", parent=message))
             language = {"name": "none", "version": "1", "mimetype": "text/plain", "file_extension": ".txt"}
             reply = messages.kernel_info_reply(
-                implementation="fake", implementation_version="1", language_info=language, banner="", parent=message
+                implementation="fake",
+                implementation_version="1",
+                language_info=language,
+                banner="",
+                parent=message,
             )
             self.sockets.send(channel, reply)
             self.sockets.send("iopub", messages.status("idle", parent=message))
@@ -45,7 +53,7 @@ class FakeKernel:
         """As a kernel should."""
         self.sockets.send("iopub", messages.status("busy", parent=request))
         self.sockets.send("iopub", messages.stream("stdout", text, parent=request))
-        self.sockets.send("shell", messages.execute_reply("ok", execution_count=1, parent=request))
+        self.sockets.send("shell", messages.execute_reply(1, parent=request))
         self.sockets.send("iopub", messages.status("idle", parent=request))
 
 
@@ -58,12 +66,23 @@ async def fake_kernel(directory):
 
 def signed(key, parts):
     """Frames with a good signature over any parts."""
-    return [DELIMITER, Session(key).sign(parts), *parts]
+    return [DELIMITER, signature(key, parts), *parts]
+
+
+def signature(key, parts):
+    return hmac.new(key.encode(), b"".join(parts), hashlib.sha256).hexdigest().encode()
 
 
 def rubbish(key):
     """By what is wrong with it."""
-    header = {"msg_id": "1", "msg_type": "status", "session": "s", "username": "u", "date": "", "version": "5.3"}
+    header = {
+        "msg_id": "1",
+        "msg_type": "status",
+        "session": "s",
+        "username": "u",
+        "date": "",
+        "version": "5.3",
+    }
     good = json.dumps(header).encode()
     return {
         "empty": [b""],
@@ -72,8 +91,8 @@ def rubbish(key):
         "delimiter-only": [DELIMITER],
         "too-few-frames": [DELIMITER, b"", b"{}", b"{}"],
         "unsigned": [DELIMITER, b"", good, *FINE[1:]],
-        "wrong-key": [DELIMITER, Session("another").sign([good, *FINE[1:]]), good, *FINE[1:]],
-        "signature-of-another-message": [DELIMITER, Session(key).sign(FINE), good, *FINE[1:]],
+        "wrong-key": [DELIMITER, signature("another", [good, *FINE[1:]]), good, *FINE[1:]],
+        "signature-of-another-message": [DELIMITER, signature(key, FINE), good, *FINE[1:]],
         "signature-no-hex": [DELIMITER, b"\xff" * 64, good, *FINE[1:]],
         "not-json": signed(key, [b"{", b"{", b"{", b"{"]),
         "not-utf8": signed(key, [b'"\xff"'] * 4),
@@ -86,11 +105,19 @@ def rubbish(key):
     }
 
 
-def odd(kernel, request):
+def odd():
     """Well-formed and signed, and yet not what a client expects."""
     contents = ({}, {"status": 7}, {"execution_state": ["busy"]}, {"name": None, "text": 5}, {"data": 1})
     for content in contents:
-        for kind in ("status", "stream", "display_data", "execute_reply", "input_request", "comm_msg", "nonsense"):
+        for kind in (
+            "status",
+            "stream",
+            "display_data",
+            "execute_reply",
+            "input_request",
+            "comm_msg",
+            "nonsense",
+        ):
             yield kind, content
 
 
@@ -132,7 +159,7 @@ async def test_messages_of_odd_content_harm_nobody(world):
         execution = kernel.execute("code")
         request = await fake.requests.get()
         for parent in (request, None):
-            for kind, content in odd(fake, request):
+            for kind, content in odd():
                 if kind == "execute_reply" and parent is not None:
                     continue  # that is an answer, however odd
                 message = messages.stream("stdout", "", parent=parent)
@@ -155,7 +182,7 @@ async def test_a_reply_of_odd_content_still_ends_the_execution(content, world):
     async with fake_kernel(world.other) as fake, connect(fake.info) as kernel:
         execution = kernel.execute("code")
         request = await fake.requests.get()
-        reply = messages.execute_reply("ok", execution_count=1, parent=request)
+        reply = messages.execute_reply(1, parent=request)
         reply.content.clear()
         reply.content.update(content)
         fake.sockets.send("iopub", messages.status("busy", parent=request))

@@ -1,8 +1,10 @@
 """The same code drives every kind of kernel."""
 
+import asyncio
 import json
 import signal
 import sys
+from contextlib import suppress
 
 import pytest
 

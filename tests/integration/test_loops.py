@@ -143,11 +143,20 @@ def test_launch_under_asyncio_run(debug, python_program):
     assert python_program(PROGRAM, str(debug)) == "42\n42\n"
 
 
-def test_launch_given_to_asyncio_run(python_program):
-    """asyncio.run(launch(…)) works; whoever lets its loop end without closing the kernel is warned."""
-    output = python_program("import asyncio, jupyter_kernel_mgmt as j; print(asyncio.run(j.launch()).state)")
-    assert output == "KernelState.READY\n"
+def test_launch_given_to_a_runner(python_program):
+    """What asyncio.run takes, too; the loop has to go on until the kernel is closed."""
+    assert python_program(RUNNER) == "KernelState.READY\n"
 
+
+RUNNER = """
+import asyncio
+from jupyter_kernel_mgmt import launch
+
+with asyncio.Runner() as runner:
+    kernel = runner.run(launch())
+    print(kernel.state)
+    runner.run(kernel.aclose())
+"""
 
 PROGRAM = """
 import asyncio, sys

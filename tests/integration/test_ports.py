@@ -27,15 +27,15 @@ async def test_a_kernel_that_loses_a_port_is_launched_again(quick_kind, taken, m
     picks = []
 
     def pick(count):
-        # Not that of the heartbeat, without which ipykernel lives on.
+        # That of control: ipykernel lives on without a heartbeat, and hangs in its own exit without iopub.
         fresh = pick_ports(count)
-        picks.append(fresh if picks else [fresh[0], taken[0], *fresh[2:]])
+        picks.append(fresh if picks else [*fresh[:3], taken[3], fresh[4]])
         return picks[-1]
 
     monkeypatch.setattr(transports, "pick_ports", pick)
     async with launch(quick_kind.kernel_type, transport="tcp") as kernel:
         assert len(picks) == 2
-        assert kernel.connection_info.iopub_port == picks[1][1] != taken[0]
+        assert kernel.connection_info.control_port == picks[1][3] != taken[3]
         assert (await kernel.execute("print('hello')")).stdout.strip() == "hello"
         events = kernel.events()
     exits = [event async for event in events if isinstance(event, KernelExited)]

@@ -18,7 +18,13 @@ from jupyter_kernel_mgmt import (
     LaunchRequest,
     Unsupported,
 )
-from jupyter_kernel_mgmt.testing import FakeManager, FakeProvider, MemoryChannels, check_manager, check_provider
+from jupyter_kernel_mgmt.testing import (
+    FakeManager,
+    FakeProvider,
+    MemoryChannels,
+    check_manager,
+    check_provider,
+)
 from jupyter_kernel_mgmt.testing._residue import Residue
 
 SHORT = 0.2
@@ -283,6 +289,22 @@ class ReturnsManager(Provider):
         return launched.manager  # type: ignore[return-value]
 
 
+class OneProcessAKernel(Provider):
+    """As if processes were named by the kernel_id: the manager of the old one closes the new one."""
+
+    async def launch(self, name: str, request: LaunchRequest) -> Launched:
+        launched = await super().launch(name, request)
+        if request.previous is not None:
+            old, new = self.managers[-2:]
+
+            async def close_both() -> None:
+                await FakeManager.aclose(old)
+                await new.aclose()
+
+            old.aclose = close_both  # type: ignore[method-assign]
+        return launched
+
+
 class OtherId(Provider):
     async def launch(self, name: str, request: LaunchRequest) -> Launched:
         return await super().launch(name, LaunchRequest(launch_params=request.launch_params))
@@ -311,8 +333,13 @@ class NamesNoField(Provider):
 class LeavesTasks(Provider):
     """What it starts goes on when the launch is cancelled."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.tasks: list[asyncio.Task[Any]] = []
+
     async def launch(self, name: str, request: LaunchRequest) -> Launched:
         task = asyncio.create_task(asyncio.Event().wait(), name="left-behind")
+        self.tasks.append(task)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         task.cancel()
@@ -348,6 +375,7 @@ class NotCancellable(Provider):
         (WrongError, "for an unknown name, not LaunchError"),
         (ReturnsManager, r"return a Launched from launch\(\), not a FakeManager"),
         (OtherId, "give the manager the kernel_id of the request"),
+        (OneProcessAKernel, "let each launch have a process of its own"),
         (NoManager, "give Launched a manager"),
         (IgnoresParameters, "an option is never ignored in silence"),
         (NamesNoField, "name the field of the LaunchRequest"),
@@ -429,7 +457,9 @@ async def test_residue_sees_tasks_children_and_descriptors() -> None:
     assert await before.wait_for_less(20) == ""
     if sys.platform != "linux":
         return
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", "input()", stdin=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "input()", stdin=asyncio.subprocess.PIPE
+    )
     left = await before.wait_for_less(0)
     assert f"the child process {process.pid}" in left
     assert "open file descriptors" in left

@@ -250,7 +250,9 @@ async def test_what_is_sent_says_whether_anybody_answers_questions(talk: Any) ->
 
     await client.execute("a")
     client.stdin = stdin
-    await client.execute("b", silent=True, store_history=False, user_expressions={"k": "v"}, stop_on_error=True)
+    await client.execute(
+        "b", silent=True, store_history=False, user_expressions={"k": "v"}, stop_on_error=True
+    )
 
     first, second = (m.content for m in kernel.requests("execute_request"))
     assert first == {
@@ -305,8 +307,7 @@ async def test_code_of_others_is_interrupted_and_waited_for(talk: Any) -> None:
     await client.until(lambda: client.executing)
     assert client.execution_state == "busy"
     interrupting = asyncio.create_task(client.interrupt())
-    while not kernel.requests("interrupt_request"):
-        await asyncio.sleep(0)
+    await kernel.wait_for("interrupt_request")
     kernel.send("iopub", messages.status("idle", parent=foreign))
 
     assert await interrupting is InterruptOutcome.IDLE
@@ -498,16 +499,12 @@ async def test_questions_are_answered_by_the_application(talk: Any) -> None:
     assert [m.parent_header["msg_type"] for m in replies] == ["input_request"] * 3
 
 
-async def test_a_question_that_nobody_answers_is_logged(
-    talk: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_question_that_nobody_answers_is_logged(talk: Any, caplog: pytest.LogCaptureFixture) -> None:
     """From a kernel that asks although it was told not to."""
     client, kernel = await talk(behave)
     request = asyncio.create_task(client.complete("x"))
-    await asyncio.sleep(0)
-    while not kernel.received:
-        await asyncio.sleep(0)
-    kernel.send("stdin", messages.input_request("?", parent=kernel.received[0][1]))
+    received = await kernel.wait_for("complete_request")
+    kernel.send("stdin", messages.input_request("?", parent=received))
     await request
     await client.settle()
 

@@ -20,10 +20,10 @@ from jupyter_kernel_mgmt import (
     NoSuchKernel,
     NoSuchProvider,
     Unsupported,
+    discovery,
     find_kernels,
     launch,
 )
-from jupyter_kernel_mgmt import discovery
 from jupyter_kernel_mgmt.discovery import split_kernel_type
 from jupyter_kernel_mgmt.testing import FakeProvider
 
@@ -302,7 +302,7 @@ async def test_finding_near_names_does_not_wait_for_a_provider_that_hangs(
 async def test_an_unknown_provider_is_answered_with_those_there_are() -> None:
     """By id."""
     async with KernelFinder([FakeProvider(id="one"), FakeProvider(id="two")]) as finder:
-        with pytest.raises(NoSuchProvider, match="'three'.*one, two"):
+        with pytest.raises(NoSuchProvider, match=r"'three'.*one, two"):
             await finder.launch("three/kernel", LaunchRequest())
     async with KernelFinder() as finder:
         with pytest.raises(NoSuchProvider, match="none at all"):
@@ -312,7 +312,7 @@ async def test_an_unknown_provider_is_answered_with_those_there_are() -> None:
 async def test_other_refusals_pass_unchanged() -> None:
     """The provider's own words."""
     async with KernelFinder([FakeProvider()]) as finder:
-        with pytest.raises(Unsupported, match="launch_params: .*'colour'"):
+        with pytest.raises(Unsupported, match=r"launch_params: .*'colour'"):
             await finder.launch("fake/kernel", LaunchRequest(launch_params={"colour": 1}))
 
 

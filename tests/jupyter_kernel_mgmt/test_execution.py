@@ -71,7 +71,13 @@ async def test_an_error_aborts_nothing_else(talk: Any) -> None:
     results = await asyncio.gather(*(client.execute(code) for code in ("a", "fail", "b", "fail 2", "c")))
 
     assert [result.status for result in results] == ["ok", "error", "ok", "error", "ok"]
-    assert [result.error and result.error.evalue for result in results] == [None, "fail", None, "fail 2", None]
+    assert [result.error and result.error.evalue for result in results] == [
+        None,
+        "fail",
+        None,
+        "fail 2",
+        None,
+    ]
 
 
 @pytest.mark.parametrize("word", ["aborted", "abort"])
@@ -417,7 +423,7 @@ async def test_a_held_back_interrupt_of_what_is_aborted_sends_nothing(talk: Any)
             await gate(run)
             raise ValueError
 
-    client, kernel = await talk(behave)
+    client, _ = await talk(behave)
     first, second = client.execute("first", stop_on_error=True), client.execute("second")
     await gate.reached.wait()
     interrupting = asyncio.create_task(second.interrupt())

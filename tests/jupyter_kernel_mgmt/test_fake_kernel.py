@@ -1,4 +1,4 @@
-"""`FakeKernel` behaves like a kernel: the same checks on it in memory, on it over sockets, and on ipykernel."""
+"""`FakeKernel` behaves like a kernel: the same checks on it, in memory and over sockets, and on ipykernel."""
 
 import asyncio
 import subprocess
@@ -74,7 +74,9 @@ def ipykernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(params=["memory", "sockets", "ipykernel"])
-async def client(request: pytest.FixtureRequest, tmp_path: Path, ipykernel: Path) -> AsyncIterator[KernelClient]:
+async def client(
+    request: pytest.FixtureRequest, tmp_path: Path, ipykernel: Path
+) -> AsyncIterator[KernelClient]:
     """A client of a kernel that has seen nothing but what makes it ready."""
     async with AsyncExitStack() as stack:
         if request.param == "ipykernel":
@@ -180,9 +182,7 @@ async def test_an_error_aborts_what_waits_behind_it_only_if_asked(
     assert [(await execution).status for execution in behind] == [expected] * 2
 
 
-async def test_code_asks_and_gets_the_answer(
-    client: KernelClient, answers: Callable[[str], None]
-) -> None:
+async def test_code_asks_and_gets_the_answer(client: KernelClient, answers: Callable[[str], None]) -> None:
     """The question has the prompt and is no password."""
     answers("Ada")
 
@@ -295,8 +295,7 @@ async def test_each_quirk_changes_what_it_says(
     channels, kernel, got = sides
     kernel.quirks = quirks
     channels.send("shell", messages.kernel_info_request())
-    while not kernel.received:
-        await asyncio.sleep(0)
+    await kernel.wait_for("kernel_info_request")
     for _ in range(10):
         await asyncio.sleep(0)
 

@@ -179,7 +179,9 @@ async def test_waiting_is_for_the_process_that_is_current(opened: Open, provider
 # Restarting
 
 
-async def test_a_restart_keeps_the_client_its_handlers_and_stdin(opened: Open, provider: FakeProvider) -> None:
+async def test_a_restart_keeps_the_client_its_handlers_and_stdin(
+    opened: Open, provider: FakeProvider
+) -> None:
     """And the kernel_id and the whole request; the channels are new."""
 
     async def stdin(prompt: str, password: bool) -> str:
@@ -345,7 +347,9 @@ async def test_a_restart_that_fails_leaves_a_dead_kernel(opened: Open, provider:
     assert (await kernel.execute("x")).stdout == "x"
 
 
-async def test_a_restart_whose_kernel_is_not_ready_in_time_fails(opened: Open, provider: FakeProvider) -> None:
+async def test_a_restart_whose_kernel_is_not_ready_in_time_fails(
+    opened: Open, provider: FakeProvider
+) -> None:
     """And leaves no process."""
     kernel = await opened()
     kernel.startup_timeout = 0.05
@@ -423,7 +427,7 @@ async def test_shutdown_asks_and_tells_how_it_ended(opened: Open, provider: Fake
     await kernel.aclose()
 
     exits = [event for event in await story(kernel) if isinstance(event, KernelExited)]
-    assert [(event.generation, event.expected) for event in exits][0] == (1, True)
+    assert (exits[0].generation, exits[0].expected) == (1, True)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -533,8 +537,7 @@ async def test_a_shutdown_that_is_cancelled_kills(opened: Open, provider: FakePr
     kernel = await opened()
     provider.kernels[0].quirks = Quirks(ignores_shutdown=True)
     ending = asyncio.create_task(kernel.shutdown())
-    while not provider.kernels[0].requests("shutdown_request"):
-        await asyncio.sleep(0)
+    await provider.kernels[0].wait_for("shutdown_request")
     ending.cancel()
     async with asyncio.timeout(GUARD):
         await asyncio.wait([ending])
@@ -551,8 +554,7 @@ async def test_a_kernel_that_dies_while_it_is_being_asked_to_end_has_ended(
     kernel = await opened()
     provider.kernels[0].quirks = Quirks(ignores_shutdown=True)
     ending = asyncio.create_task(kernel.shutdown())
-    while not provider.kernels[0].requests("shutdown_request"):
-        await asyncio.sleep(0)
+    await provider.kernels[0].wait_for("shutdown_request")
     provider.managers[0].die(ExitInfo(7))
 
     async with asyncio.timeout(GUARD):
@@ -679,14 +681,14 @@ async def test_a_manager_whose_wait_fails_is_logged(
 async def test_a_kernel_that_is_never_closed_warns(provider: FakeProvider) -> None:
     """When it is collected."""
     launched = await provider.launch("kernel", LaunchRequest())
-    kernel: Kernel | None = await Kernel.from_launched(launched)
-    assert kernel is not None
-    generation, client = kernel._generation, kernel.client
+    kernels = [await Kernel.from_launched(launched)]
+    generation, client = kernels[0]._generation, kernels[0].client
     assert generation is not None
+    # What refers to the kernel lives as long as the loop runs; take it away, as the loop's end would.
     generation._on_exit = lambda generation, info: asyncio.sleep(0)  # type: ignore[assignment]
     client.on_execution_state = None
+    kernels.clear()
     with pytest.warns(ResourceWarning, match="never closed"):
-        del kernel
         gc.collect()
     await generation.release(lambda result: ClientClosed())
     await client.aclose()

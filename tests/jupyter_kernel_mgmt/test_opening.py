@@ -58,12 +58,18 @@ async def test_await_gives_an_open_kernel(finder: KernelFinder, provider: FakePr
 
 async def test_async_with_closes_it_at_the_end(finder: KernelFinder, provider: FakeProvider) -> None:
     """Also when the block raises."""
-    with pytest.raises(ZeroDivisionError):
+    kernels: list[Kernel] = []
+
+    async def fail_inside() -> None:
         async with launch("fake/kernel", finder=finder) as kernel:
+            kernels.append(kernel)
             assert kernel.state is KernelState.READY
             raise ZeroDivisionError
 
-    assert kernel.state is KernelState.CLOSED
+    with pytest.raises(ZeroDivisionError):
+        await fail_inside()
+
+    assert kernels[0].state is KernelState.CLOSED
     assert provider.managers[0].closed
 
 
@@ -325,7 +331,7 @@ async def test_connecting_in_each_way(
     ("make", "text"),
     [
         (lambda home: home / "missing.json", "missing.json"),
-        (lambda home: (home / "bad.json"), "not JSON"),
+        (lambda home: home / "bad.json", "not JSON"),
         (lambda home: {"transport": "pigeon"}, "transport"),
         (lambda home: {"shell_port": -3}, "shell_port"),
     ],

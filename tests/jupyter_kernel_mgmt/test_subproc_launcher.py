@@ -1,8 +1,14 @@
-"""From a request to a command, an environment and a process."""
+"""From a command to a process: filling it in, its environment, and what happens when it cannot be started."""
 
+import asyncio
+import json
 import os
 import string
 import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,44 +17,88 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_kernel_mgmt import LaunchError, LaunchRequest, SubprocessLauncher, Unsupported
-from jupyter_kernel_mgmt.subproc import SubprocessManager
+from jupyter_kernel_mgmt.launching import Launched
 from jupyter_kernel_mgmt.subproc.launcher import fill_in, kernel_environment, start
+from jupyter_kernel_mgmt.subproc.place import runtime_directory
+from jupyter_kernel_mgmt.testing import FakeManager, MemoryChannels
+from jupyter_kernel_mgmt.testing._residue import Residue
+from jupyter_protocol import ConnectionInfo
 
-FIELDS = {"connection_file": "/c.json", "resource_dir": "/r", "prefix": "/p"}
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ipc, limits and modes are POSIX")
+
+GUARD = 20
+PYTHON = (sys.executable, "-S", "-c")
+SLEEP = ("sleep", "600")
+IPC = {"supported_transports": ["ipc"]}
+
+Launch = Callable[..., Awaitable[Launched]]
+
+
+@pytest.fixture
+def sockets(jupyter_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where directories for sockets are made; its path is short, unlike pytest's."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
+        yield Path(directory)
+
+
+@pytest.fixture
+async def launch(sockets: Path) -> AsyncIterator[Launch]:
+    """Launches a command; what came of it is closed after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def run(
+            argv: tuple[str, ...], request: LaunchRequest | None = None, **options: Any
+        ) -> Launched:
+            launched = await SubprocessLauncher(argv, **options).launch(request or LaunchRequest())
+            assert launched.manager is not None
+            stack.push_async_callback(launched.manager.aclose)
+            return launched
+
+        yield run
+
+
+async def output_of(launched: Launched) -> str:
+    """All it wrote, once it has ended."""
+    assert launched.manager is not None
+    async with asyncio.timeout(GUARD):
+        return (await launched.manager.wait()).output_tail
+
+
+def files(sockets: Path) -> list[Path]:
+    """All that is left of kernels on the disk."""
+    return [*sockets.iterdir(), *runtime_directory().glob("*")]
+
+
+# The command
+
+FIELDS = {"connection_file": "/run/k.json", "resource_dir": "/share/k"}
 
 
 @pytest.mark.parametrize(
-    ("argv", "params", "expected"),
+    ("argv", "params", "filled"),
     [
-        (["run", "-f", "{connection_file}"], {}, ["run", "-f", "/c.json"]),
-        (["--f={connection_file}", "{prefix}/{resource_dir}"], {}, ["--f=/c.json", "/p//r"]),
-        (["{colour}", "{n}"], {"colour": "red", "n": 3}, ["red", "3"]),
-        (["{unknown}", "{}", "{a b}", "{{}}", "${HOME}"], {}, ["{unknown}", "{}", "{a b}", "{{}}", "${HOME}"]),
-        (["{a}"], {"a": "{connection_file}"}, ["{connection_file}"]),
-        (["{a}{a}"], {"a": r"\1 \g<0>"}, [r"\1 \g<0>" * 2]),
+        (["k", "-f", "{connection_file}"], {}, ["k", "-f", "/run/k.json"]),
+        (["k", "--f={connection_file}:{connection_file}"], {}, ["k", "--f=/run/k.json:/run/k.json"]),
+        (["{resource_dir}/start"], {}, ["/share/k/start"]),
+        (["k", "{threads}", "{name}"], {"threads": 4, "name": "x y"}, ["k", "4", "x y"]),
+        (["k", "{debug}"], {"debug": True}, ["k", "True"]),
         ([], {}, []),
+        # braces that are no place of ours stay
+        (["k", "{", "}", "{}", "{ a }", "{a-b}"], {}, ["k", "{", "}", "{}", "{ a }", "{a-b}"]),
+        (["k", "{unknown}", "${HOME}"], {}, ["k", "{unknown}", "${HOME}"]),
+        (["R", "-e", "f <- function() { main() }"], {}, ["R", "-e", "f <- function() { main() }"]),
+        (["k", "{{connection_file}}"], {}, ["k", "{/run/k.json}"]),
+        # what is filled in is not looked at again
+        (["k", "{threads}"], {"threads": "{connection_file}"}, ["k", "{connection_file}"]),
+        (["k", "{threads}"], {"threads": r"\1\g<0>"}, ["k", r"\1\g<0>"]),
     ],
 )
-def test_places_are_filled_in(argv: list[str], params: dict[str, Any], expected: list[str]) -> None:
-    """Once, and what is not known stays as it is."""
-    assert fill_in(argv, FIELDS, params) == tuple(expected)
-
-
-@pytest.mark.parametrize(
-    ("params", "text"),
-    [
-        ({"size": 1}, "no place for 'size'; it has colour"),
-        ({"connection_file": "/mine"}, "'connection_file' is filled in by the launcher"),
-        ({"prefix": "/mine"}, "'prefix' is filled in by the launcher"),
-    ],
-)
-def test_a_parameter_that_nothing_uses_is_refused_by_name(params: dict[str, Any], text: str) -> None:
-    """Nothing is ignored in silence."""
-    with pytest.raises(Unsupported, match=text) as caught:
-        fill_in(["{colour}", "{connection_file}"], FIELDS, params)
-    assert caught.value.option == "launch_params"
-    with pytest.raises(Unsupported, match="it has none"):
-        fill_in(["{connection_file}"], FIELDS, {"size": 1})
+def test_places_in_the_command_are_filled_in(
+    argv: list[str], params: Mapping[str, Any], filled: list[str]
+) -> None:
+    """Each by its name, as often as it stands there; everything else stays as it is."""
+    assert fill_in(argv, FIELDS, params) == tuple(filled)
 
 
 WORDS = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=5)
@@ -62,109 +112,348 @@ def test_a_value_is_put_in_exactly_as_it_is(params: dict[str, str]) -> None:
     assert fill_in(argv, FIELDS, params) == tuple(f"<{value}>" for value in params.values())
 
 
-def test_the_environment_is_ours_then_the_specs_then_the_requests() -> None:
-    """With references to ours replaced in the spec's alone."""
-    env = kernel_environment(
-        {"A": "ours", "B": "ours", "C": "ours", "PYTHONEXECUTABLE": "/x"},
-        {"B": "spec of ${A}", "C": "spec", "D": "$A ${missing} $$"},
-        {"C": "request", "E": "${A}"},
-    )
+@pytest.mark.parametrize(
+    ("name", "argv", "text"),
+    [
+        (
+            "cores",
+            ["k", "{threads}", "{gpu}", "{connection_file}"],
+            "no place for 'cores'; it has gpu, threads",
+        ),
+        ("cores", ["k", "{connection_file}"], "no place for 'cores'; it has none"),
+        ("connection_file", ["k", "{connection_file}"], "'connection_file' is filled in by the launcher"),
+        ("resource_dir", ["k"], "'resource_dir' is filled in by the launcher"),
+    ],
+)
+def test_a_launch_parameter_that_would_do_nothing_is_refused(name: str, argv: list[str], text: str) -> None:
+    """And so is one that would replace what the launcher knows better."""
+    with pytest.raises(Unsupported, match=text) as caught:
+        fill_in(argv, FIELDS, {name: 1})
 
-    assert env.pop("JPY_PARENT_PID") == str(os.getpid())
-    assert env == {"A": "ours", "B": "spec of ours", "C": "request", "D": "ours ${missing} $", "E": "${A}"}
+    assert caught.value.option == "launch_params"
 
 
-def test_the_parent_is_us_whatever_the_request_says() -> None:
+# The environment
+
+INHERITED = {"HOME": "/home/u", "PATH": "/bin", "PYTHONEXECUTABLE": "/usr/bin/python2", "LANG": "C"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "asked", "expected"),
+    [
+        ({}, {}, {}),
+        ({"A": "1"}, {}, {"A": "1"}),
+        ({"A": "${HOME}/a:$PATH"}, {}, {"A": "/home/u/a:/bin"}),
+        ({"A": "${NO_SUCH} $ $$ 100%"}, {}, {"A": "${NO_SUCH} $ $ 100%"}),
+        ({"PATH": "/opt/bin:${PATH}"}, {}, {"PATH": "/opt/bin:/bin"}),
+        ({"A": "${B}", "B": "1"}, {}, {"A": "${B}", "B": "1"}),
+        ({"LANG": "de"}, {"LANG": "fr"}, {"LANG": "fr"}),
+        ({}, {"LANG": "fr", "B": "${HOME}"}, {"LANG": "fr", "B": "${HOME}"}),
+        ({"PYTHONEXECUTABLE": "/x"}, {}, {"PYTHONEXECUTABLE": "/x"}),
+        ({}, {"PYTHONEXECUTABLE": "/y"}, {"PYTHONEXECUTABLE": "/y"}),
+    ],
+)
+def test_the_environment_is_ours_then_the_specs_then_the_requests(
+    spec: dict[str, str], asked: dict[str, str], expected: dict[str, str]
+) -> None:
+    """`${NAME}` is replaced in the kernelspec's values, from ours; PYTHONEXECUTABLE is not inherited."""
+    kept = {name: value for name, value in INHERITED.items() if name != "PYTHONEXECUTABLE"}
+
+    made = kernel_environment(INHERITED, spec, asked)
+
+    assert made == kept | expected | {"JPY_PARENT_PID": str(os.getpid())}
+
+
+def test_the_parent_is_us_whatever_others_say() -> None:
     """Otherwise the kernel would outlive us, or end too early."""
     env = kernel_environment({"JPY_PARENT_PID": "1"}, {"JPY_PARENT_PID": "2"}, {"JPY_PARENT_PID": "3"})
 
     assert env["JPY_PARENT_PID"] == str(os.getpid())
 
 
-def test_what_is_inherited_stays_as_it_was() -> None:
-    """The mapping given is not changed."""
-    inherited = {"PYTHONEXECUTABLE": "x"}
-    kernel_environment(inherited, {}, {})
+def test_making_an_environment_changes_no_other() -> None:
+    """Ours above all."""
+    inherited, spec, asked = dict(INHERITED), {"A": "$HOME"}, {"B": "1"}
 
-    assert inherited == {"PYTHONEXECUTABLE": "x"}
+    kernel_environment(inherited, spec, asked)
+
+    assert (inherited, spec, asked) == (INHERITED, {"A": "$HOME"}, {"B": "1"})
+
+
+# A process that runs
+
+
+async def test_a_kernel_gets_what_was_asked_for(
+    launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its command, directory and environment, a session of its own, no input, and its output kept."""
+    monkeypatch.setenv("OURS", "1")
+    code = (
+        "import json, os, sys; e = os.environ;"
+        "print(json.dumps([os.getcwd(), e['OURS'], e['SPEC'], e['ASKED'], e['JPY_PARENT_PID'],"
+        " [os.getpgid(0) - os.getpid(), os.getsid(0) - os.getpid()], sys.stdin.read(), sys.argv[1:]]))"
+    )
+    request = LaunchRequest(cwd=tmp_path, env={"ASKED": "3"}, launch_params={"level": 5})
+
+    launched = await launch((*PYTHON, code, "{connection_file}", "{level}"), request, env={"SPEC": "$OURS+1"})
+
+    file = launched.connection_file
+    assert file is not None
+    assert file.name == f"kernel-{request.kernel_id}.json"
+    assert launched.connection_info == ConnectionInfo.load(file)
+    assert launched.manager is not None
+    assert launched.manager.kernel_id == request.kernel_id
+    assert launched.command == (*PYTHON, code, str(file), "5")
+    assert json.loads(await output_of(launched)) == [
+        str(tmp_path), "1", "1+1", "3", str(os.getpid()), [0, 0], "", [str(file), "5"]
+    ]  # fmt: skip
+
+
+async def test_stdout_and_stderr_are_kept_in_the_order_they_were_written(launch: Launch) -> None:
+    """They are one pipe."""
+    code = "import os; os.write(1, b'a'); os.write(2, b'b'); os.write(1, b'c')"
+
+    assert await output_of(await launch((*PYTHON, code))) == "abc"
+
+
+async def test_no_open_file_of_ours_reaches_a_kernel(launch: Launch) -> None:
+    """Whether it could be inherited or not."""
+    fd = os.dup(0)
+    try:
+        os.set_inheritable(fd, True)
+
+        assert "Bad file descriptor" in await output_of(await launch((*PYTHON, f"import os; os.fstat({fd})")))
+    finally:
+        os.close(fd)
+
+
+async def test_the_name_and_the_interrupt_mode_are_passed_on(launch: Launch) -> None:
+    """The name to the connection file, the mode to whoever interrupts."""
+    launched = await launch((*PYTHON, ""), kernel_name="python3", interrupt_mode="message")
+
+    assert launched.connection_info is not None
+    assert launched.connection_info.kernel_name == "python3"
+    assert launched.interrupt_mode == "message"
 
 
 @pytest.mark.parametrize(
-    ("argv", "cwd", "text"),
+    ("metadata", "wanted", "transport"), [(IPC, "auto", "ipc"), ({}, "auto", "tcp"), (IPC, "tcp", "tcp")]
+)
+async def test_the_transport_follows_from_the_request_and_the_metadata(
+    launch: Launch, metadata: dict[str, Any], wanted: Any, transport: str
+) -> None:
+    """As `choose` says."""
+    launched = await launch((*PYTHON, ""), LaunchRequest(transport=wanted), metadata=metadata)
+
+    assert launched.connection_info is not None
+    assert launched.connection_info.transport == transport
+
+
+@pytest.mark.parametrize("metadata", [IPC, {}], ids=["ipc", "tcp"])
+async def test_the_next_process_of_a_kernel_takes_over_its_place(
+    launch: Launch, sockets: Path, metadata: dict[str, Any]
+) -> None:
+    """Same addresses, key and file, also once the first is closed; nothing is left after both."""
+    first = await launch((*PYTHON, ""), metadata=metadata)
+    assert first.manager is not None
+    await output_of(first)
+
+    second = await launch((*PYTHON, ""), LaunchRequest(previous=first), metadata=metadata)
+    assert second.manager is not None
+    await first.manager.aclose()
+
+    assert second.connection_info == first.connection_info
+    assert second.connection_file == first.connection_file
+    assert second.connection_file is not None
+    assert ConnectionInfo.load(second.connection_file) == second.connection_info
+    await second.manager.aclose()
+    assert files(sockets) == []
+
+
+async def test_a_next_process_that_cannot_be_started_leaves_the_place_to_the_one_before(
+    launch: Launch, sockets: Path
+) -> None:
+    """Until that one is closed."""
+    first = await launch((*PYTHON, ""), metadata=IPC)
+    with pytest.raises(LaunchError):
+        await launch(("/no/such/kernel",), LaunchRequest(previous=first))
+
+    assert first.manager is not None
+    assert first.connection_file is not None
+    assert first.connection_file.exists()
+    await first.manager.aclose()
+    assert files(sockets) == []
+
+
+async def test_the_place_of_another_kind_of_kernel_is_not_taken_over(launch: Launch) -> None:
+    """Its manager is not ours; a new place is made."""
+    previous = Launched(manager=FakeManager("1"), channels=MemoryChannels())
+
+    launched = await launch((*PYTHON, ""), LaunchRequest(previous=previous))
+
+    assert launched.connection_file is not None
+    assert launched.connection_file.exists()
+
+
+# A process that cannot be started
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> dict[str, tuple[tuple[str, ...], Path | None, str]]:
+    """Command, directory and the text of the error."""
+    nowhere, file = tmp_path / "nowhere", tmp_path / "file"
+    file.touch(0o644)
+    (tmp_path / "script").write_text("#!/no/such/interpreter\n")
+    (tmp_path / "script").chmod(0o755)
+    (tmp_path / "empty").touch(0o755)
+    works = (*PYTHON, "")
+    return {
+        "no executable": (("/no/such/kernel",), None, "the executable '/no/such/kernel' was not found"),
+        "not on the path": (("no-such-kernel",), None, "the executable 'no-such-kernel' was not found"),
+        "no interpreter": ((str(tmp_path / "script"),), None, "script' was not found"),
+        "not executable": ((str(file),), None, "file' may not be run: Permission denied"),
+        "a directory": ((str(tmp_path),), None, "may not be run: Permission denied"),
+        "an empty file": ((str(tmp_path / "empty"),), None, "the command could not be run: .*Exec format"),
+        "no directory": (works, nowhere, f"the working directory {nowhere} does not exist or is no"),
+        "a file as directory": (works, file, f"the working directory {file} does not exist or is no"),
+        "NUL in the command": ((*works, "a\0b"), None, "the command could not be run: embedded null byte"),
+        "NUL in the directory": (works, Path("a\0b"), "the working directory a\0b does not exist"),
+    }
+
+
+FAILURES = [
+    "no executable", "not on the path", "no interpreter", "not executable", "a directory", "an empty file",
+    "no directory", "a file as directory", "NUL in the command", "NUL in the directory",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FAILURES)
+async def test_a_command_that_cannot_be_run_is_explained_and_leaves_nothing(
+    what: str, failing: dict[str, tuple[tuple[str, ...], Path | None, str]], sockets: Path
+) -> None:
+    """No file, descriptor, child or thread."""
+    argv, cwd, text = failing[what]
+    before = Residue.now()
+
+    with pytest.raises(LaunchError, match=text) as caught:
+        await SubprocessLauncher(argv, metadata=IPC).launch(LaunchRequest(cwd=cwd))
+
+    assert caught.value.command == argv
+    assert caught.value.exit_info is None
+    assert await before.wait_for_less(0) == ""
+    assert files(sockets) == []
+
+
+@pytest.mark.parametrize("env", [{"A": "a\0b"}, {"A=B": "c"}])
+async def test_an_environment_that_cannot_be_is_a_launch_error(env: dict[str, str], sockets: Path) -> None:
+    """The system knows no such variables."""
+    before = Residue.now()
+
+    with pytest.raises(LaunchError, match="the command could not be run"):
+        await SubprocessLauncher((*PYTHON, "")).launch(LaunchRequest(env=env))
+
+    assert await before.wait_for_less(0) == ""
+    assert files(sockets) == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "option"),
     [
-        (["no-such-program-anywhere"], None, "'no-such-program-anywhere' was not found"),
-        ([sys.executable], "missing", "missing does not exist or is no directory"),
-        ([sys.executable], "file", "file does not exist or is no directory"),
-        (["./file"], ".", "may not be run"),
-        (["bad\0name"], None, "could not be run"),
+        (LaunchRequest(launch_params={"a": 1}), "launch_params"),
+        (LaunchRequest(transport="pigeon"), "transport"),  # type: ignore[arg-type]
     ],
 )
-def test_what_cannot_be_started_says_why(tmp_path: Path, argv: list[str], cwd: str | None, text: str) -> None:
-    """And leaves no descriptor open."""
-    (tmp_path / "file").write_text("")
-    before = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
-    with pytest.raises(LaunchError, match=text) as caught:
-        start(argv, env=os.environ, cwd=None if cwd is None else tmp_path / cwd)
-
-    assert caught.value.command == tuple(argv)
-    if sys.platform == "linux":
-        assert len(os.listdir("/proc/self/fd")) == before
-
-
-async def test_a_launch_that_fails_removes_its_files(jupyter_home: Path, tmp_path: Path) -> None:
-    """Connection file and socket directory."""
-    for request in (LaunchRequest(), LaunchRequest(launch_params={"x": 1}), LaunchRequest(cwd=tmp_path / "no")):
-        with pytest.raises((LaunchError, Unsupported)):
-            await SubprocessLauncher(["no-such-program-anywhere"]).launch(request)
-
-    assert list((jupyter_home / "runtime").iterdir()) == []
-
-
-async def test_a_bad_transport_is_refused_by_name(jupyter_home: Path) -> None:
-    """Before anything is written."""
+async def test_a_request_that_is_refused_leaves_nothing(
+    request_: LaunchRequest, option: str, sockets: Path
+) -> None:
+    """It is refused by the name of the option."""
     with pytest.raises(Unsupported) as caught:
-        await SubprocessLauncher(["x"]).launch(LaunchRequest(transport="pigeon"))  # type: ignore[arg-type]
+        await SubprocessLauncher((*PYTHON, ""), metadata=IPC).launch(request_)
 
-    assert caught.value.option == "transport"
+    assert caught.value.option == option
+    assert files(sockets) == []
 
 
 @pytest.mark.parametrize("transport", ["ipc", "tcp"])
-async def test_the_process_gets_what_the_request_says(
-    jupyter_home: Path, tmp_path: Path, transport: Any
+@pytest.mark.parametrize("more", range(16))
+async def test_with_few_descriptors_left_a_launch_works_or_raises_and_leaves_nothing(
+    more: int, transport: Any, sockets: Path
 ) -> None:
-    """Directory and environment, no input, output into the tail, in a session of its own."""
-    if transport == "ipc" and sys.platform == "win32":
-        pytest.skip("no Unix sockets here")
-    code = "import os, sys; print(os.getcwd(), os.environ['A'], sys.stdin.read() == '', os.getsid(0) == os.getpid())"
-    launcher = SubprocessLauncher([sys.executable, "-c", code], kernel_name="name")
-    request = LaunchRequest(cwd=tmp_path, env={"A": "b"}, transport=transport)
-    launched = await launcher.launch(request)
-    manager = launched.manager
-    assert isinstance(manager, SubprocessManager)
+    """Whatever it is that cannot be opened any more: the system's error is a `LaunchError` by then."""
+    import resource
+
+    before, (soft, hard) = Residue.now(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + more, hard))
     try:
-        assert manager.kernel_id == request.kernel_id
-        assert launched.connection_info is not None
-        assert launched.connection_info.transport == transport
-        info = await manager.wait()
-        assert info.returncode == 0
-        assert info.output_tail == await manager.output_tail() == f"{tmp_path} b True True\n"
+        launched = await SubprocessLauncher(SLEEP).launch(LaunchRequest(transport=transport))
+    except LaunchError as error:
+        cause = error.__cause__
+    else:
+        cause = OSError("none")
+        assert launched.manager is not None
+        assert await launched.manager.is_alive()
+        await launched.manager.aclose()
+        assert not await launched.manager.is_alive()
     finally:
-        await manager.aclose()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert isinstance(cause, OSError)
+    assert await before.wait_for_less(GUARD) == ""
+    assert files(sockets) == []
 
 
-async def test_a_kernel_that_follows_another_keeps_its_place(jupyter_home: Path) -> None:
-    """Address, key and file; the file is gone only after both."""
-    launcher = SubprocessLauncher([sys.executable, "-c", "pass"], metadata={"supported_transports": ["ipc"]})
-    first = await launcher.launch(LaunchRequest())
-    second = await launcher.launch(LaunchRequest(previous=first))
+async def test_without_a_thread_for_its_output_there_is_no_process_and_later_launches_work(
+    launch: Launch, sockets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the system's limit of threads is reached right after the process was started."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    before = Residue.now()
+    with monkeypatch.context() as limited:
+        limited.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(LaunchError, match="can't start new thread"):
+            await SubprocessLauncher(SLEEP, metadata=IPC).launch(LaunchRequest())
+    assert await before.wait_for_less(0) == ""
+    assert files(sockets) == []
+
+    code = "print('x' * 300_000, 'drained')"
+    assert (await output_of(await launch((*PYTHON, code)))).endswith("x drained\n")
+
+
+async def test_without_a_thread_to_watch_it_there_is_no_process(
+    sockets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where exits are learned of in threads."""
+    begin = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("wait-for-"):
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    def no_pidfd(pid: int, flags: int = 0) -> int:
+        raise OSError(1, "as in a sandbox")
+
+    before = Residue.now()
+    monkeypatch.setattr(os, "pidfd_open", no_pidfd, raising=False)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(LaunchError, match="can't start new thread"):
+        await SubprocessLauncher(SLEEP, metadata=IPC).launch(LaunchRequest())
+
+    assert await before.wait_for_less(GUARD) == ""
+    assert files(sockets) == []
+
+
+def test_the_pipe_ends_with_the_process(tmp_path: Path) -> None:
+    """No copy of its writing end stays with us."""
+    process, output = start(["cat"], env=os.environ, cwd=tmp_path)
     try:
-        assert second.connection_info == first.connection_info
-        assert second.connection_file == first.connection_file
+        process.wait(GUARD)  # at once: it has no input
+
+        assert not output.read_available()
     finally:
-        assert first.manager is not None
-        assert second.manager is not None
-        await first.manager.aclose()
-        assert second.connection_file is not None
-        assert second.connection_file.exists()
-        await second.manager.aclose()
-    assert not second.connection_file.exists()
+        output.close()

@@ -30,7 +30,6 @@ pytestmark = [
 ]
 
 
-
 class Starter:
     """Starts processes, in whose code ``up(text)`` says something to `said`."""
 
@@ -108,7 +107,8 @@ async def test_the_exit_code_comes_with_what_was_written(start: Starter, code: i
 
 
 @pytest.mark.parametrize(
-    ("method", "number"), [("terminate", signal.SIGTERM), ("kill", signal.SIGKILL), ("signal", signal.SIGUSR1)]
+    ("method", "number"),
+    [("terminate", signal.SIGTERM), ("kill", signal.SIGKILL), ("signal", signal.SIGUSR1)],
 )
 async def test_a_signal_ends_it_and_is_told(start: Starter, method: str, number: int) -> None:
     """As a negative code."""
@@ -133,12 +133,45 @@ async def test_an_interrupt_reaches_the_code(start: Starter) -> None:
 
 
 async def test_signals_go_to_the_whole_group(start: Starter) -> None:
-    """What the kernel started is interrupted with it."""
-    manager = await start(FAMILY + "sys.exit(child.wait() == -2 and 5)\n")
+    """What the kernel started is interrupted with it; here the kernel itself ignores it and tells."""
+    manager = await start(
+        "import signal, subprocess\n"
+        "child = subprocess.Popen(['sleep', '1000'])\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "up(child.pid)\n"
+        "raise SystemExit(5 if child.wait() == -signal.SIGINT else 6)\n"
+    )
     await start.said()
     await manager.signal(signal.SIGINT)
     async with asyncio.timeout(GUARD):
-        assert (await manager.wait()).returncode in (1, 5, -signal.SIGINT)
+        assert (await manager.wait()).returncode == 5
+
+
+async def test_a_death_is_told_at_once_also_before_the_loop_has_noticed(start: Starter) -> None:
+    """The operating system is asked, and not what was last heard of it."""
+    manager = await start(UP + SLEEP)
+    await start.said()
+    os.kill(manager.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, manager.pid, os.WEXITED | os.WNOWAIT)
+
+    assert not await manager.is_alive()
+
+
+async def test_all_waiters_are_told_and_one_that_gave_up_disturbs_nobody(start: Starter) -> None:
+    """Whoever asks after the end is told too."""
+    manager = await start(UP + SLEEP)
+    await start.said()
+    waiting = [asyncio.create_task(manager.wait()) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.wait(waiting[:1])
+    assert await manager.is_alive()
+    await manager.kill()
+
+    async with asyncio.timeout(GUARD):
+        first, second = await asyncio.gather(*waiting[1:])
+        assert first is second is await manager.wait()
+    assert waiting[0].cancelled()
 
 
 @pytest.mark.parametrize("end", ["exit", "kill", "aclose"])

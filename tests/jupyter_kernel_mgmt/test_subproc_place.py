@@ -1,121 +1,250 @@
-"""The files of a kernel: private, kept through restarts, gone with the last holder."""
+"""What a kernel has on the disk: private while it is there, gone with the last holder."""
 
+import json
 import logging
-import os
 import stat
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jupyter_kernel_mgmt import LaunchError
 from jupyter_kernel_mgmt.subproc.place import Place, runtime_directory
-from jupyter_kernel_mgmt.subproc.transports import Choice
-from jupyter_protocol import ConnectionInfo
+from jupyter_kernel_mgmt.subproc.transports import Choice, port_was_taken
+from jupyter_protocol import CHANNELS, ConnectionInfo, KernelSockets
 
-IPC, TCP = Choice("ipc", "a test"), Choice("tcp", "a test")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and ipc are POSIX")
+
+IPC = Choice("ipc", "a test wants it")
+TCP = Choice("tcp", "a test wants it")
 
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def socket_paths(info: ConnectionInfo) -> list[Path]:
+    return [Path(info.url(channel).removeprefix("ipc://")) for channel in CHANNELS]
+
+
+@pytest.fixture(autouse=True)
+def sockets(jupyter_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where directories for sockets are made: empty before and after each test."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
+        yield Path(directory)
+        assert list(Path(directory).iterdir()) == []
+
+
 @pytest.mark.parametrize("choice", [IPC, TCP], ids=["ipc", "tcp"])
-def test_files_are_private_and_say_where_the_kernel_is(jupyter_home: Path, choice: Choice) -> None:
-    """In Jupyter's runtime directory, where every program looks for them."""
-    place = Place.create("the-id", "the-name", choice)
-    try:
-        file = jupyter_home / "runtime" / "kernel-the-id.json"
-        assert place.connection_file == file
-        assert mode(file) == 0o600
-        assert mode(file.parent) & 0o077 == 0
-        assert ConnectionInfo.load(file) == place.connection_info
-        assert place.connection_info.kernel_name == "the-name"
-        assert place.connection_info.transport == choice.transport
-        if choice is IPC:
-            assert mode(Path(place.connection_info.ip).parent) == 0o700
-    finally:
-        place.release()
+def test_the_connection_file_says_all_and_is_for_its_owner_only(choice: Choice, jupyter_home: Path) -> None:
+    """Its name has the kernel's id, and its directory is private too where we made it."""
+    place = Place.create("1234", "python3", choice)
+
+    assert place.connection_file == jupyter_home / "runtime" / "kernel-1234.json"
+    assert ConnectionInfo.load(place.connection_file) == place.connection_info
+    assert place.connection_info.kernel_name == "python3"
+    assert place.connection_info.transport == choice.transport
+    assert mode(place.connection_file) == 0o600
+    assert mode(place.connection_file.parent) == 0o700
+    place.release()
 
 
-def test_the_last_holder_takes_the_files_away(jupyter_home: Path) -> None:
-    """Sockets that a kernel left behind included."""
-    place = Place.create("id", "", IPC)
-    directory = Path(place.connection_info.ip).parent
-    (directory / "k-1").touch()
+def test_a_runtime_directory_that_is_there_is_used_as_it_is(jupyter_home: Path) -> None:
+    directory = runtime_directory()
+    directory.mkdir(mode=0o755)
+
+    place = Place.create("1234", "", TCP)
+    assert mode(directory) == 0o755
+
+    place.release()
+    assert list(directory.iterdir()) == []
+
+
+async def test_the_directory_for_sockets_is_private_and_a_kernel_can_bind_there(sockets: Path) -> None:
+    """All five sockets are in it, and nothing else is in its parent."""
+    place = Place.create("1234", "", IPC)
+    (directory,) = sockets.iterdir()
+
+    assert mode(directory) == 0o700
+    assert {path.parent for path in socket_paths(place.connection_info)} == {directory}
+    async with KernelSockets(place.connection_info):
+        assert sorted(directory.iterdir()) == sorted(socket_paths(place.connection_info))
+    place.release()
+
+
+def test_two_places_have_nothing_in_common() -> None:
+    """Neither keys nor addresses nor files."""
+    first, second = Place.create("1", "", IPC), Place.create("2", "", IPC)
+
+    assert first.connection_info.key != second.connection_info.key
+    assert first.connection_info.ip != second.connection_info.ip
+    assert first.connection_file != second.connection_file
+    first.release()
+    assert second.connection_file.exists()
+    second.release()
+
+
+@pytest.mark.parametrize("choice", [IPC, TCP], ids=["ipc", "tcp"])
+def test_everything_goes_with_the_last_holder_and_not_before(choice: Choice, sockets: Path) -> None:
+    """Also what a kernel that was killed left in the directory of the sockets."""
+    place = Place.create("1234", "", choice)
+    directories = list(sockets.iterdir())
+    for directory in directories:
+        (directory / "k-1").touch()
     place.hold_again()
+
     place.release()
     assert place.connection_file.exists()
-    assert directory.exists()
+    assert list(sockets.iterdir()) == directories
+
+    place.release()
+    assert not place.connection_file.exists()
+    assert list(sockets.iterdir()) == []
+
+
+def test_holding_ipc_again_keeps_key_addresses_and_file() -> None:
+    place = Place.create("1234", "", IPC)
+    info, content = place.connection_info, place.connection_file.read_text()
+
+    place.hold_again()
+
+    assert place.connection_info == info
+    assert place.connection_file.read_text() == content
+    place.release()
     place.release()
 
+
+def test_holding_tcp_again_keeps_ports_that_are_free() -> None:
+    place = Place.create("1234", "", TCP)
+    info = place.connection_info
+
+    place.hold_again()
+
+    assert place.connection_info == info
+    place.release()
+    place.release()
+
+
+async def test_holding_tcp_again_renews_ports_that_are_taken_and_keeps_the_key() -> None:
+    """The file then says the new ones, and is as private as before."""
+    place = Place.create("1234", "python3", TCP)
+    before = place.connection_info
+    async with KernelSockets(ConnectionInfo(**{f"{c}_port": before.port(c) for c in CHANNELS})):
+        place.hold_again()
+
+        after = place.connection_info
+        assert not {after.port(c) for c in CHANNELS} & {before.port(c) for c in CHANNELS}
+        assert not port_was_taken(after)
+    assert (after.key, after.kernel_name) == (before.key, "python3")
+    assert ConnectionInfo.load(place.connection_file) == after
+    assert mode(place.connection_file) == 0o600
+    place.release()
+    place.release()
+
+
+def test_holding_again_puts_a_file_back_that_somebody_removed() -> None:
+    """Cleaners of temporary directories do that."""
+    place = Place.create("1234", "", IPC)
+    place.connection_file.unlink()
+
+    place.hold_again()
+
+    assert ConnectionInfo.load(place.connection_file) == place.connection_info
+    place.release()
+    place.release()
+
+
+def test_what_is_gone_cannot_be_held_again() -> None:
+    """Else a process would be started without anything where it was told to be."""
+    place = Place.create("1234", "", IPC)
+    place.release()
+
+    with pytest.raises(LaunchError, match="previous process are gone"):
+        place.hold_again()
+
     assert not place.connection_file.exists()
-    assert not directory.exists()
+
+
+def test_holding_again_in_vain_counts_no_holder() -> None:
+    """The one before still takes everything with it."""
+    place = Place.create("1234", "", IPC)
+    place.connection_file.unlink()
+    place.connection_file.mkdir()
+    with pytest.raises(LaunchError, match="cannot be written"):
+        place.hold_again()
+    place.connection_file.rmdir()
+
+    place.release()
 
 
 @pytest.mark.parametrize("choice", [IPC, TCP], ids=["ipc", "tcp"])
-def test_the_next_process_finds_the_same_place(jupyter_home: Path, choice: Choice) -> None:
-    """Address and key stay; a file that somebody removed is written again."""
-    place = Place.create("id", "", choice)
-    before = place.connection_info
+def test_a_runtime_directory_that_cannot_be_written_is_named_and_nothing_is_left(
+    choice: Choice, sockets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says which file, why, and what to do."""
+    (tmp_path / "file").touch()
+    directory = tmp_path / "file" / "runtime"
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(directory))
+
+    with pytest.raises(LaunchError) as caught:
+        Place.create("1234", "", choice)
+
+    text = str(caught.value)
+    assert f"the connection file {directory / 'kernel-1234.json'} cannot be written: Not a directory" in text
+    assert f"make {directory} writable, or set JUPYTER_RUNTIME_DIR" in text
+    assert isinstance(caught.value.__cause__, OSError)
+    assert list(sockets.iterdir()) == []
+
+
+def test_sockets_that_have_no_place_are_a_launch_error(
+    sockets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not an error of the operating system that nobody expects."""
+    gone = tmp_path / "gone"
+    monkeypatch.setattr("jupyter_kernel_mgmt.subproc.place.socket_directory", lambda: gone)
+
+    with pytest.raises(LaunchError, match=str(gone)):
+        Place.create("1234", "", IPC)
+
+    assert not (runtime_directory() / "kernel-1234.json").exists()
+
+
+def test_what_cannot_be_removed_is_logged_and_keeps_nothing_else(
+    sockets: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Releasing never raises: it happens while other things end."""
+    place = Place.create("1234", "", IPC)
     place.connection_file.unlink()
-    place.hold_again()
-    try:
-        assert place.connection_info == before
-        assert ConnectionInfo.load(place.connection_file) == before
-    finally:
-        place.release()
-        place.release()
+    place.connection_file.mkdir()
 
-
-def test_a_place_that_is_gone_cannot_be_held_again(jupyter_home: Path) -> None:
-    """The kernel would have nowhere to be."""
-    place = Place.create("id", "", IPC)
     place.release()
-    with pytest.raises(LaunchError, match="gone"):
-        place.hold_again()
+
+    assert list(sockets.iterdir()) == []
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert str(place.connection_file) in record.getMessage()
 
 
-def test_two_places_share_nothing(jupyter_home: Path) -> None:
-    """Neither key nor addresses."""
-    first, second = Place.create("1", "", IPC), Place.create("2", "", IPC)
-    try:
-        assert first.connection_info.key != second.connection_info.key
-        assert first.connection_info.ip != second.connection_info.ip
-    finally:
-        first.release()
-        second.release()
-
-
-def test_a_runtime_directory_that_cannot_be_used_is_a_launch_error(
-    jupyter_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """That says what to do, and leaves no socket directory."""
-    (jupyter_home / "file").write_text("")
-    sockets = jupyter_home / "run"
-    sockets.mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(sockets))
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(jupyter_home / "file" / "below"))
-    with pytest.raises(LaunchError, match="JUPYTER_RUNTIME_DIR"):
-        Place.create("id", "", IPC)
-
-    assert os.listdir(sockets) == []
-
-
-def test_files_that_are_gone_already_are_no_problem(
-    jupyter_home: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_is_gone_already_is_no_problem(sockets: Path, caplog: pytest.LogCaptureFixture) -> None:
     """At worst there is a line in the log."""
-    place = Place.create("id", "", IPC)
+    place = Place.create("1234", "", IPC)
     place.connection_file.unlink()
-    Path(place.connection_info.ip).parent.rmdir()
-    with caplog.at_level(logging.DEBUG):
-        place.release()
+    next(sockets.iterdir()).rmdir()
+
+    place.release()
 
     assert [record for record in caplog.records if record.levelno > logging.WARNING] == []
 
 
-def test_the_runtime_directory_is_jupyters(jupyter_home: Path) -> None:
-    """JUPYTER_RUNTIME_DIR is honoured."""
-    assert runtime_directory() == jupyter_home / "runtime"
+def test_the_key_is_in_the_file_and_nowhere_else(caplog: pytest.LogCaptureFixture) -> None:
+    """No `repr`, no log."""
+    caplog.set_level(logging.DEBUG)
+    place = Place.create("1234", "", IPC)
+    key = json.loads(place.connection_file.read_text())["key"]
+
+    assert len(key) >= 32
+    assert key not in repr(place) + repr(place.connection_info) + caplog.text
+    place.release()

@@ -89,7 +89,9 @@ async def test_a_result_that_comes_with_the_cancellation_is_taken_once() -> None
         disposed: list[object] = []
         done = threading.Event()
 
-        def abandoned(result: object, disposed: list[object] = disposed, done: threading.Event = done) -> None:
+        def abandoned(
+            result: object, disposed: list[object] = disposed, done: threading.Event = done
+        ) -> None:
             disposed.append(result)
             done.set()
 

@@ -123,6 +123,11 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Our own log lines: asyncio's debug mode adds some on a busy machine."""
+    return [record.getMessage() for record in caplog.records if record.name.startswith("jupyter_protocol")]
+
+
 def readable(sockets: ClientSockets, channel: str) -> int:
     return int(sockets._pumps[channel]._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN
 
@@ -526,8 +531,8 @@ async def test_a_kernel_refuses_hostile_frames_and_loses_nothing_else(
             await requests.first(channel, "kernel_info_request")
             assert kernel.refused == Counter(REFUSED)
             assert requests.types(channel) == ["status", "interrupt_request", "kernel_info_request"]
-    assert len(caplog.records) == 3
-    assert all(repr(channel)[1:-1] in record.getMessage() for record in caplog.records)
+    assert len(logged(caplog)) == 3
+    assert all(f"on {channel}:" in line for line in logged(caplog))
     assert tcp.key not in caplog.text
 
 
@@ -548,7 +553,7 @@ async def test_a_kernel_refuses_hostile_frames_on_iopub(
                 if message.msg_type == "status":
                     break
             assert set(kernel.refused) == {"MalformedMessage"}
-    assert len(caplog.records) == 1
+    assert len(logged(caplog)) == 1
 
 
 @pytest.mark.parametrize("channel", [*REQUESTS, "iopub"])
@@ -573,7 +578,7 @@ async def test_a_client_refuses_hostile_frames_and_loses_nothing_else(
             await answers.first(channel, "clear_output")
             assert client.refused == Counter(REFUSED)
             assert answers.types(channel) == ["status", "clear_output"]
-    assert len(caplog.records) == 3
+    assert len(logged(caplog)) == 3
     assert tcp.key not in caplog.text
 
 

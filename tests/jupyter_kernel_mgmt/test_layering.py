@@ -1,0 +1,110 @@
+"""The arrow between the packages, and what the core may depend on."""
+
+import ast
+import importlib
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import jupyter_kernel_mgmt
+from jupyter_kernel_mgmt import testing
+
+PACKAGE = Path(jupyter_kernel_mgmt.__file__).parent
+ROOT = PACKAGE.parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+CORE = {"jupyter_protocol", "jupyter_core", "entrypoints", "zmq", "msgspec", "msgpack"}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The top-level names of all absolute imports in a file, wherever in it they stand."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield (node.module or "").partition(".")[0]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def test_there_are_modules_to_look_at() -> None:
+    """The other tests would pass on an empty list."""
+    assert {"kernel.py", "subproc/manager.py", "testing/memory.py"} <= {name_of(path) for path in MODULES}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_needs_nothing_beyond_the_core(path: Path) -> None:
+    """The standard library, the package below, and the dependencies that are always installed."""
+    assert set(imported(path)) - set(sys.stdlib_module_names) <= CORE
+
+
+def test_one_module_knows_each_foreign_library() -> None:
+    """A change of one of them stays in one place; sockets are the business of the package below."""
+    imports = {name_of(path): set(imported(path)) for path in MODULES}
+    users = {name: {path for path, names in imports.items() if name in names} for name in CORE}
+
+    assert len(users["entrypoints"]) == 1
+    assert users["zmq"] == users["msgspec"] == users["msgpack"] == set()
+
+
+def test_the_package_below_never_looks_up() -> None:
+    """Importing it imports nothing of this one."""
+    code = "import sys, jupyter_protocol; sys.exit(any('kernel_mgmt' in name for name in sys.modules))"
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+    below = (ROOT / "jupyter_protocol").rglob("*.py")
+    assert not [path for path in below if "jupyter_kernel_mgmt" in imported(path)]
+
+
+def test_tests_of_others_need_no_test_tools_of_ours() -> None:
+    """The testing package is for any runner; and importing the core does not import it."""
+    code = (
+        "import sys, jupyter_kernel_mgmt; assert 'jupyter_kernel_mgmt.testing' not in sys.modules\n"
+        "import jupyter_kernel_mgmt.testing\n"
+        "sys.exit(bool({'pytest', 'hypothesis', 'unittest'} & sys.modules.keys()))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_importing_is_free_of_side_effects() -> None:
+    """No thread, no child, no loop, nothing on the terminal."""
+    code = (
+        "import asyncio, threading, jupyter_kernel_mgmt\n"
+        "assert threading.active_count() == 1\n"
+        "assert asyncio._get_running_loop() is None\n"
+    )
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, check=False)
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+
+
+def test_what_is_declared_is_what_is_used() -> None:
+    """Every core dependency has its user, and none is missing."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {"".join(c for c in item.split(">")[0] if c.isalnum() or c in "_-") for item in declared}
+
+    assert names == {"entrypoints", "jupyter_core", "msgpack", "msgspec", "pyzmq"}
+
+
+def test_entry_points_name_what_is_there() -> None:
+    """With the id that the provider has."""
+    group = "jupyter_kernel_mgmt.kernel_type_providers"
+    points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][group]
+    for name, target in points.items():
+        module, _, attribute = target.partition(":")
+        assert getattr(importlib.import_module(module), attribute).id == name
+
+
+@pytest.mark.parametrize("module", [jupyter_kernel_mgmt, testing], ids=lambda module: module.__name__)
+def test_all_names_exactly_what_is_there(module: object) -> None:
+    """Every name in __all__ exists, once."""
+    names = module.__all__  # type: ignore[attr-defined]
+
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not hasattr(module, name)] == []
