@@ -66,13 +66,13 @@ class SubprocessLauncher(KernelLauncherBase):
             process, output = start(argv, env=env, cwd=request.cwd)
             try:
                 manager = SubprocessManager(request.kernel_id, process, output, place)
-            except BaseException as error:
-                _abandon(process)
+            except BaseException:
                 output.close()
-                if isinstance(error, OSError | RuntimeError):  # no descriptor or no thread to be had
-                    text = f"nobody can watch the kernel's process: {error}"
-                    raise LaunchError(text, command=argv) from error
+                _abandon(process)
                 raise
+        except (OSError, RuntimeError) as error:  # no descriptor or no thread to be had
+            place.release()
+            raise LaunchError(f"the kernel's process cannot be watched: {error}") from error
         except BaseException:
             place.release()
             raise
@@ -139,12 +139,10 @@ def start(
 ) -> tuple[subprocess.Popen[bytes], OutputPipe]:
     """Start a process in a group of its own, with its output going to a pipe and no input.
 
-    Raises `LaunchError`, naming what is missing.
+    Raises `LaunchError`, naming what is missing, or `OSError` and `RuntimeError` where this process has no
+    descriptor or thread left for it.
     """
-    try:
-        read_end, write_end = os.pipe()
-    except OSError as error:
-        raise LaunchError(f"no pipe for the kernel's output can be made: {error}", command=argv) from error
+    read_end, write_end = os.pipe()
     try:
         process = subprocess.Popen(
             argv,
@@ -165,10 +163,8 @@ def start(
         os.close(write_end)
     try:
         return process, OutputPipe(read_end)
-    except BaseException as error:
+    except BaseException:
         _abandon(process)
-        if isinstance(error, OSError | RuntimeError):  # no descriptor or no thread to be had
-            raise LaunchError(f"nobody can read the kernel's output: {error}", command=argv) from error
         raise
 
 

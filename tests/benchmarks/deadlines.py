@@ -25,8 +25,17 @@ with open({file!r}, "w") as file:
     file.write(repr(time.monotonic()))
 os._exit(3)
 """
-# Many short sleeps: a SIGINT that comes just before a long one is only noticed after it.
-_BUSY = "import time\nprint('up', flush=True)\nwhile True:\n    time.sleep(0.001)"
+# Sleeps little at a time: a SIGINT that comes just before a long sleep is only noticed after it. Ends without a
+# traceback: IPython takes 80 or 300 ms for one, whoever interrupts.
+_BUSY = """
+import time
+try:
+    print("up", flush=True)
+    while True:
+        time.sleep(0.001)
+except KeyboardInterrupt:
+    pass
+"""
 
 
 def run(*, quick: bool) -> None:

@@ -574,6 +574,30 @@ async def test_a_question_is_withdrawn_when_its_request_ends(talk: Any, end: str
             await execution
 
 
+async def test_closing_waits_for_the_application_to_put_its_dialogue_away(talk: Any) -> None:
+    """No task goes on after it."""
+    asked, put_away = asyncio.Event(), asyncio.Event()
+
+    async def stdin(prompt: str, password: bool) -> str:
+        try:
+            asked.set()
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            put_away.set()
+        return ""
+
+    client, _ = await talk(behave, stdin=stdin)
+    execution = client.execute("ask")
+    await asked.wait()
+    await client.aclose()
+
+    assert put_away.is_set()
+    with pytest.raises(ClientClosed):
+        await execution
+
+
 async def test_an_answer_that_comes_too_late_goes_nowhere(
     talk: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -27,8 +27,11 @@ from jupyter_kernel_mgmt import (
     Unsupported,
     launch,
 )
+from jupyter_kernel_mgmt import _ending
+from jupyter_kernel_mgmt import client as client_module
 from jupyter_kernel_mgmt import kernel as kernel_module
 from jupyter_kernel_mgmt.testing import FakeManager, FakeProvider, FakeRun, Quirks
+from jupyter_protocol import messages
 
 GUARD = 20
 SIGKILL = int(getattr(signal, "SIGKILL", signal.SIGTERM))
@@ -134,15 +137,19 @@ async def test_a_death_fails_every_waiter_with_how_it_ended_and_the_output_so_fa
     ]
 
 
-async def test_last_words_that_are_still_on_their_way_arrive(opened: Open, provider: FakeProvider) -> None:
-    """What the kernel sent before its end is not cut off by the news of its end."""
+async def test_last_words_that_are_still_on_their_way_arrive(
+    opened: Open, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the kernel sent before its end is not cut off by the news of its end, which may come first."""
+    monkeypatch.setattr(client_module, "SETTLE_QUIET", 0.2)
     kernel = await opened()
     execution = await hanging(kernel)
     fake = provider.kernels[0]
-    run = FakeRun(fake, fake.requests("execute_request")[0])
-    for n in range(100):
-        run.write(f" {n}")
+    request = fake.requests("execute_request")[0]
     provider.managers[0].die()
+    for n in range(100):
+        fake.side.send("iopub", messages.stream("stdout", f" {n}", parent=request))
+        await asyncio.sleep(0)
 
     with pytest.raises(KernelDied) as caught:
         await execution
@@ -548,9 +555,10 @@ async def test_a_shutdown_that_is_cancelled_kills(opened: Open, provider: FakePr
 
 
 async def test_a_kernel_that_dies_while_it_is_being_asked_to_end_has_ended(
-    opened: Open, provider: FakeProvider
+    opened: Open, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its exit races the asking."""
+    """Its exit races the asking: nobody waits for the answer then."""
+    monkeypatch.setattr(_ending, "REPLY_TIMEOUT", 1000)
     kernel = await opened()
     provider.kernels[0].quirks = Quirks(ignores_shutdown=True)
     ending = asyncio.create_task(kernel.shutdown())
@@ -678,20 +686,18 @@ async def test_a_manager_whose_wait_fails_is_logged(
         await kernel.aclose()
 
 
-async def test_a_kernel_that_is_never_closed_warns(provider: FakeProvider) -> None:
-    """When it is collected."""
-    launched = await provider.launch("kernel", LaunchRequest())
-    kernels = [await Kernel.from_launched(launched)]
-    generation, client = kernels[0]._generation, kernels[0].client
-    assert generation is not None
-    # What refers to the kernel lives as long as the loop runs; take it away, as the loop's end would.
-    generation._on_exit = lambda generation, info: asyncio.sleep(0)  # type: ignore[assignment]
-    client.on_execution_state = None
-    kernels.clear()
-    with pytest.warns(ResourceWarning, match="never closed"):
+def test_a_kernel_that_is_never_closed_warns() -> None:
+    """At the latest when its loop has ended."""
+
+    async def open_one() -> None:
+        await Kernel.from_launched(await FakeProvider().launch("kernel", LaunchRequest()))
+
+    def forget_one() -> None:
+        asyncio.run(open_one())
         gc.collect()
-    await generation.release(lambda result: ClientClosed())
-    await client.aclose()
+
+    with pytest.warns(ResourceWarning, match="never closed"):
+        forget_one()
 
 
 async def test_repr_tells_type_id_and_state(opened: Open) -> None:

@@ -216,6 +216,21 @@ async def test_stdout_and_stderr_are_kept_in_the_order_they_were_written(launch:
     assert await output_of(await launch((*PYTHON, code))) == "abc"
 
 
+async def test_what_is_typed_for_us_is_not_read_by_a_kernel(launch: Launch) -> None:
+    """It has no input, whatever ours is."""
+    ours = os.dup(0)
+    typed, typing = os.pipe()
+    try:
+        os.write(typing, b"secret")
+        os.dup2(typed, 0)
+
+        assert await output_of(await launch((*PYTHON, "import sys; print([sys.stdin.read()])"))) == "['']\n"
+    finally:
+        os.dup2(ours, 0)
+        for fd in (ours, typed, typing):
+            os.close(fd)
+
+
 async def test_no_open_file_of_ours_reaches_a_kernel(launch: Launch) -> None:
     """Whether it could be inherited or not."""
     fd = os.dup(0)

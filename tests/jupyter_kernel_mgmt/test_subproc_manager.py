@@ -284,6 +284,17 @@ async def test_a_taken_port_is_told_as_a_reason_to_try_again(start: Starter) -> 
     assert info.reason == "another process took one of its ports"
 
 
+async def test_who_ended_well_did_not_die_of_a_taken_port(start: Starter) -> None:
+    """Whoever has it by then."""
+    end_well = "import os, signal; signal.signal(signal.SIGTERM, lambda *_: os._exit(0)); "
+    manager = await start(end_well + UP + SLEEP)
+    await start.said()
+    with socket.create_server(("127.0.0.1", manager.place.connection_info.shell_port)):
+        await manager.terminate()
+        async with asyncio.timeout(GUARD):
+            assert await manager.wait() == ExitInfo(0)
+
+
 async def test_it_keeps_the_promises_of_a_manager() -> None:
     """All that the conformance check looks at."""
 

@@ -135,8 +135,12 @@ async def test_a_path_of_the_allowed_size_really_works(short: Path, letter: str)
 
 
 @posix
-async def test_a_path_of_one_byte_more_does_not_work_and_the_obstacle_says_so(short: Path) -> None:
-    directory = directory_of_size(short, SOCKET_PATH_LIMIT - len("/k-5") + 1)
+@pytest.mark.parametrize("letter", ["x", "é"])
+async def test_a_path_of_one_byte_more_does_not_work_and_the_obstacle_says_so(
+    short: Path, letter: str
+) -> None:
+    """Both say how long it is and how long it may be."""
+    directory = directory_of_size(short, SOCKET_PATH_LIMIT - len("/k-5") + 1, letter)
 
     assert ipc_obstacle(directory) == (
         f"the path of a socket in {directory} would have {SOCKET_PATH_LIMIT + 1} bytes; "

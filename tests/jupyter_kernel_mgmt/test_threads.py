@@ -83,36 +83,35 @@ async def test_cancelling_ends_the_wait_at_once_and_the_result_is_disposed_of() 
         assert await disposed.get() == ("result", False)
 
 
-async def test_a_result_that_comes_with_the_cancellation_is_taken_once() -> None:
-    """Either whoever waits has it, or it is disposed of; never both, never neither."""
-    for turns in range(4):
-        disposed: list[object] = []
-        done = threading.Event()
+async def test_a_result_that_is_there_when_the_cancellation_comes_is_disposed_of() -> None:
+    """The loop had not yet passed it on: whoever waited never saw it."""
+    disposed: list[object] = []
+    task = asyncio.create_task(in_thread(lambda: "result", abandoned=disposed.append, name="just-done"))
+    await asyncio.sleep(0)
+    for thread in threading.enumerate():
+        if thread.name == "just-done":
+            thread.join(GUARD)  # the loop stands still meanwhile
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await join("just-done")
 
-        def abandoned(
-            result: object, disposed: list[object] = disposed, done: threading.Event = done
-        ) -> None:
-            disposed.append(result)
-            done.set()
+    assert disposed == ["result"]
 
-        finished = threading.Event()
 
-        def function(finished: threading.Event = finished) -> str:
-            finished.set()
-            return "result"
+async def test_a_result_that_was_passed_on_is_not_disposed_of() -> None:
+    """A cancellation after that comes too late."""
+    disposed: list[object] = []
 
-        task = asyncio.create_task(in_thread(function, abandoned=abandoned))
-        await asyncio.sleep(0)
-        assert await asyncio.to_thread(finished.wait, GUARD)
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        task.cancel()
-        try:
-            assert await task == "result"
-            assert disposed == []
-        except asyncio.CancelledError:
-            assert await asyncio.to_thread(done.wait, GUARD)
-            assert disposed == ["result"]
+    async def wait() -> object:
+        return await in_thread(lambda: "result", abandoned=disposed.append, name="passed-on")
+
+    task = asyncio.create_task(wait())
+    assert await task == "result"
+    assert not task.cancel()
+    await join("passed-on")
+
+    assert disposed == []
 
 
 async def test_an_error_after_the_cancellation_is_nobodys() -> None:
