@@ -1,33 +1,22 @@
-"""Does a provider, or a manager, keep the promises of its base class? For the tests of those who write one.
-
-What is promised is in the docstrings of `KernelProviderBase` and `KernelManagerBase`. Each check raises
-`AssertionError` with a sentence that says what to do.
-"""
+"""Does a provider keep the promises of `KernelProviderBase`? For the tests of those who write one."""
 
 import asyncio
-import signal as signals
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from ..discovery import _iterate
 from ..exceptions import NoSuchKernel, Unsupported
 from ..kernel import Kernel
-from ..kernelspec import KERNEL_NAME
-from ..launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest
-from ..managerbase import BlockingManagerBase, KernelManagerBase, missing_methods
+from ..launching import KernelTypeInfo, Launched, LaunchRequest
+from ..managerbase import KernelManagerBase, missing_methods
 from ..providerbase import REQUIRED, BlockingProviderBase, KernelProviderBase
+from ._promises import is_name, require, within
 from ._residue import Residue
+from .manager_checks import check_manager
 
-T = TypeVar("T")
-
-MANAGER_METHODS = ("is_alive", "wait", "signal", "aclose")
 UNKNOWN_NAME = "no-such-kernel-type"
 UNKNOWN_PARAMETER = "no_such_launch_parameter"
-
-ManagerFactory = Callable[[], Awaitable[KernelManagerBase | BlockingManagerBase]]
-"""Async callable: starts a new kernel, owned by us, and gives its manager."""
 
 
 async def check_provider(
@@ -57,7 +46,7 @@ async def check_provider(
 
     async def launch(request: LaunchRequest | None = None) -> Launched:
         request = request or LaunchRequest(launch_params=params)
-        return await _within(timeout, adapted.launch(name, request), "launch()")
+        return await within(timeout, adapted.launch(name, request), "launch()")
 
     async def new_manager() -> KernelManagerBase:
         launched = await launch()
@@ -79,38 +68,15 @@ async def check_provider(
     await _check_cancelled_launch(lambda: adapted.launch(name, LaunchRequest(launch_params=params)), timeout)
 
 
-async def check_manager(factory: ManagerFactory, *, timeout: float = 60.0) -> None:
-    """Check the managers that ``factory`` makes, each of a new kernel of ours; three are made.
-
-    ``factory`` is an async callable without arguments. No step may take longer than ``timeout`` seconds.
-
-    Raises `AssertionError` for the first promise that is not kept.
-    """
-    async with _managed(factory, timeout) as manager:
-        await _check_alive(manager, timeout)
-        await _check_killed(manager, timeout)
-        await _check_after_the_end(manager, timeout)
-        await _within(timeout, manager.aclose(), "aclose() after the end")
-        await _within(timeout, manager.aclose(), "a second aclose()")
-        await _check_after_the_end(manager, timeout)
-    async with _managed(factory, timeout) as manager:
-        await _check_close(manager, timeout)
-    async with _managed(factory, timeout) as manager:
-        await _check_cancelled_close(manager, timeout)
-
-
-# Providers
-
-
 def _check_class(provider: KernelProviderBase | BlockingProviderBase) -> KernelProviderBase:
     kind = type(provider).__name__
     blocking = isinstance(provider, BlockingProviderBase)
     base = BlockingProviderBase if blocking else KernelProviderBase
-    _require(isinstance(provider, base), f"derive {kind} from KernelProviderBase or BlockingProviderBase")
+    require(isinstance(provider, base), f"derive {kind} from KernelProviderBase or BlockingProviderBase")
     missing = missing_methods(type(provider), base, REQUIRED)
-    _require(not missing, f"give {kind} a method {' and '.join(missing)}")
-    _require(
-        _is_name(provider.id),
+    require(not missing, f"give {kind} a method {' and '.join(missing)}")
+    require(
+        is_name(provider.id),
         f"give {kind} an id of letters, digits and '._-', the same as the name of its entry point; "
         f"it is {provider.id!r}",
     )
@@ -118,13 +84,13 @@ def _check_class(provider: KernelProviderBase | BlockingProviderBase) -> KernelP
 
 
 async def _check_search(provider: KernelProviderBase, timeout: float) -> dict[str, KernelTypeInfo]:
-    first = await _within(timeout, _search(provider), "find_kernels()")
-    again = await _within(timeout, _search(provider), "a second find_kernels()")
-    _require(
+    first = await within(timeout, _search(provider), "find_kernels()")
+    again = await within(timeout, _search(provider), "a second find_kernels()")
+    require(
         first.keys() == again.keys(),
         f"let find_kernels() find the same each time; it found {sorted(first)} and then {sorted(again)}",
     )
-    await _within(timeout, _give_up_search(provider), "a find_kernels() that is given up after one item")
+    await within(timeout, _give_up_search(provider), "a find_kernels() that is given up after one item")
     return first
 
 
@@ -132,18 +98,18 @@ async def _search(provider: KernelProviderBase) -> dict[str, KernelTypeInfo]:
     found: dict[str, KernelTypeInfo] = {}
     async for item in _iterate(provider):
         pair: object = item
-        _require(
+        require(
             isinstance(pair, tuple) and len(pair) == 2,
             f"let find_kernels() yield pairs (name, KernelTypeInfo), not {item!r}",
         )
         name, info = item
-        _require(_is_name(name), f"let find_kernels() yield names of letters, digits and '._-', not {name!r}")
-        _require(name not in found, f"let find_kernels() yield each name once; {name!r} came twice")
-        _require(
+        require(is_name(name), f"let find_kernels() yield names of letters, digits and '._-', not {name!r}")
+        require(name not in found, f"let find_kernels() yield each name once; {name!r} came twice")
+        require(
             isinstance(info, KernelTypeInfo),
             f"let find_kernels() yield a KernelTypeInfo beside {name!r}, not a {type(info).__name__}",
         )
-        _require(info.display_name, f"give the kernel type {name!r} a display_name: users choose by it")
+        require(info.display_name, f"give the kernel type {name!r} a display_name: users choose by it")
         found[name] = info
     return found
 
@@ -158,7 +124,7 @@ async def _give_up_search(provider: KernelProviderBase) -> None:
 async def _check_unknown_name(provider: KernelProviderBase, timeout: float) -> None:
     attempt = provider.launch(UNKNOWN_NAME, LaunchRequest())
     try:
-        launched = await _within(timeout, attempt, "launch() of an unknown name")
+        launched = await within(timeout, attempt, "launch() of an unknown name")
     except NoSuchKernel:
         return
     except Exception as error:
@@ -175,14 +141,14 @@ async def _check_launched(
     request = LaunchRequest(launch_params=params)
     launched = await launch(request)
     try:
-        _require(
+        require(
             isinstance(launched, Launched),
             f"return a Launched from launch(), not a {type(launched).__name__}",
         )
         manager = launched.manager
-        _require(manager is not None, "give Launched a manager: the kernel is ours to end")
+        require(manager is not None, "give Launched a manager: the kernel is ours to end")
         assert manager is not None, "it was just required"
-        _require(
+        require(
             manager.kernel_id == request.kernel_id,
             f"give the manager the kernel_id of the request; it has {manager.kernel_id!r}",
         )
@@ -191,7 +157,7 @@ async def _check_launched(
         raise
     async with await Kernel.from_launched(launched, startup_timeout=timeout) as kernel:
         assert kernel.kernel_id == request.kernel_id
-    _require(not await manager.is_alive(), "end the kernel in the manager's aclose(): it outlived its Kernel")
+    require(not await manager.is_alive(), "end the kernel in the manager's aclose(): it outlived its Kernel")
 
 
 async def _check_launched_again(
@@ -203,18 +169,18 @@ async def _check_launched_again(
     try:
         first = launched[0].manager
         assert first is not None, "it was required before"
-        await _within(timeout, first.kill(), "kill()")
-        await _within(timeout, first.wait(), "wait() after kill()")
+        await within(timeout, first.kill(), "kill()")
+        await within(timeout, first.wait(), "wait() after kill()")
         launched.append(await launch(replace(request, previous=launched[0])))
         await _close(launched.pop(0))
         second = launched[0].manager
         assert second is not None, "it was required before"
-        _require(
-            await _within(timeout, second.is_alive(), "is_alive()"),
+        require(
+            await within(timeout, second.is_alive(), "is_alive()"),
             "let each launch have a process of its own, by another name than the kernel_id, which a "
             "restarted kernel keeps: closing the manager of the old process ended the new one",
         )
-        _require(
+        require(
             second.kernel_id == request.kernel_id,
             "give the manager of a restarted kernel the kernel_id of the request",
         )
@@ -229,7 +195,7 @@ async def _check_unknown_parameter(
     try:
         launched = await launch(LaunchRequest(launch_params={**params, UNKNOWN_PARAMETER: 1}))
     except Unsupported as error:
-        _require(
+        require(
             error.option == "launch_params",
             "name the field of the LaunchRequest in Unsupported: the option for a launch parameter is "
             f"'launch_params', not {error.option!r}",
@@ -248,7 +214,7 @@ async def _check_cancelled_launch(launch: Callable[[], Awaitable[Launched]], tim
     for turns in (0, 1, 2, 5):
         await _cancel_launch(launch, turns, timeout)
     left = await before.wait_for_less(timeout)
-    _require(not left, f"leave nothing behind when launch() is cancelled; there was still {left}")
+    require(not left, f"leave nothing behind when launch() is cancelled; there was still {left}")
 
 
 async def _cancel_launch(launch: Callable[[], Awaitable[Launched]], turns: int, timeout: float) -> None:
@@ -264,7 +230,7 @@ async def _cancel_launch(launch: Callable[[], Awaitable[Launched]], turns: int, 
     finally:
         task.cancel()
         await asyncio.wait([task], timeout=timeout)
-    _require(task.done(), f"let launch() end when it is cancelled; it went on for {timeout:g} s")
+    require(task.done(), f"let launch() end when it is cancelled; it went on for {timeout:g} s")
     if not task.cancelled():
         task.result()
 
@@ -277,123 +243,3 @@ async def _close(launched: object) -> None:
         finally:
             if launched.manager is not None:
                 await launched.manager.aclose()
-
-
-# Managers
-
-
-@asynccontextmanager
-async def _managed(factory: ManagerFactory, timeout: float) -> AsyncGenerator[KernelManagerBase, None]:
-    made = await _within(timeout, factory(), "the factory")
-    base = BlockingManagerBase if isinstance(made, BlockingManagerBase) else KernelManagerBase
-    kind = type(made).__name__
-    _require(isinstance(made, base), f"derive {kind} from KernelManagerBase or BlockingManagerBase")
-    missing = missing_methods(type(made), base, MANAGER_METHODS)
-    _require(not missing, f"give {kind} a method {' and '.join(missing)}")
-    manager = made.as_async() if isinstance(made, BlockingManagerBase) else made
-    try:
-        yield manager
-    finally:
-        await manager.aclose()
-
-
-async def _check_alive(manager: KernelManagerBase, timeout: float) -> None:
-    kind = type(manager).__name__
-    _require(manager.kernel_id, f"give {kind} the kernel_id of the launch request")
-    alive = await _within(timeout, manager.is_alive(), "is_alive()")
-    _require(alive is True, f"return True from is_alive() of a kernel that runs, not {alive!r}")
-    tail = await _within(timeout, manager.output_tail(), "output_tail()")
-    _require(isinstance(tail, str), f"return text from output_tail(), not a {type(tail).__name__}")
-    given_up = asyncio.ensure_future(manager.wait())
-    await asyncio.sleep(0)
-    _require(not given_up.done(), "let wait() wait as long as the kernel runs")
-    given_up.cancel()
-    await _within(timeout, asyncio.wait([given_up]), "a wait() that is cancelled")
-    alive = await _within(timeout, manager.is_alive(), "is_alive()")
-    _require(alive is True, "leave the kernel alone when a wait() is cancelled")
-
-
-async def _check_killed(manager: KernelManagerBase, timeout: float) -> None:
-    """Every waiter hears of the end, also one beside another that was cancelled."""
-    waiting = [asyncio.ensure_future(manager.wait()) for _ in range(3)]
-    await asyncio.sleep(0)
-    waiting[0].cancel()
-    try:
-        await _within(timeout, manager.kill(), "kill()")
-        first, second = await _within(timeout, asyncio.gather(*waiting[1:]), "wait() after kill()")
-    finally:
-        for task in waiting:
-            task.cancel()
-        await asyncio.wait(waiting)
-    _require(isinstance(first, ExitInfo), f"return an ExitInfo from wait(), not a {type(first).__name__}")
-    _require(first == second, f"give all callers of wait() the same answer; they got {first} and {second}")
-
-
-async def _check_after_the_end(manager: KernelManagerBase, timeout: float) -> None:
-    alive = await _within(timeout, manager.is_alive(), "is_alive() after the end")
-    _require(alive is False, f"return False from is_alive() once wait() has answered, not {alive!r}")
-    info = await _within(timeout, manager.wait(), "wait() after the end")
-    _require(isinstance(info, ExitInfo), "answer wait() after the end too, and after aclose()")
-    await _within(timeout, manager.output_tail(), "output_tail() after the end")
-    for method in (manager.interrupt, manager.terminate, manager.kill):
-        await _harmless(method(), f"{method.__name__}()", timeout)
-    await _harmless(manager.signal(signals.SIGINT), "signal()", timeout)
-
-
-async def _harmless(call: Awaitable[None], what: str, timeout: float) -> None:
-    try:
-        await _within(timeout, call, f"{what} after the end")
-    except Unsupported:  # as it may always be
-        return
-    except AssertionError:
-        raise
-    except Exception as error:
-        raise AssertionError(f"do nothing in {what} when the kernel is gone; it raised {error!r}") from error
-
-
-async def _check_close(manager: KernelManagerBase, timeout: float) -> None:
-    waiting = asyncio.ensure_future(manager.wait())
-    await asyncio.sleep(0)
-    try:
-        await _within(timeout, manager.aclose(), "aclose()")
-        await asyncio.wait([waiting], timeout=timeout)
-        _require(waiting.done(), "let wait() answer when aclose() ends the kernel")
-        _require(
-            not waiting.cancelled() and waiting.exception() is None,
-            "let wait() answer with an ExitInfo when aclose() ends the kernel; it was cancelled or raised",
-        )
-    finally:
-        waiting.cancel()
-        await asyncio.wait([waiting])
-    await _check_after_the_end(manager, timeout)
-    await _within(timeout, manager.aclose(), "a second aclose()")
-
-
-async def _check_cancelled_close(manager: KernelManagerBase, timeout: float) -> None:
-    closing = asyncio.ensure_future(manager.aclose())
-    await asyncio.sleep(0)
-    closing.cancel()
-    await _within(timeout, asyncio.wait([closing]), "an aclose() that is cancelled")
-    await _within(timeout, manager.wait(), "wait() after an aclose() that was cancelled")
-    await _check_after_the_end(manager, timeout)
-
-
-def _require(kept: object, what_to_do: str) -> None:
-    """An assertion that also holds where Python runs without them."""
-    if not kept:
-        raise AssertionError(what_to_do)
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and KERNEL_NAME.fullmatch(value) is not None
-
-
-async def _within(timeout: float, awaitable: Awaitable[T], what: str) -> T:
-    limit = asyncio.timeout(timeout)
-    try:
-        async with limit:
-            return await awaitable
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        raise AssertionError(f"make {what} end; it took more than {timeout:g} s") from error

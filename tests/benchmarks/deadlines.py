@@ -25,8 +25,8 @@ with open({file!r}, "w") as file:
     file.write(repr(time.monotonic()))
 os._exit(3)
 """
-# Sleeps little at a time: a SIGINT that comes just before a long sleep is only noticed after it. Ends without a
-# traceback: IPython takes 80 or 300 ms for one, whoever interrupts.
+# Sleeps little at a time: a SIGINT that comes just before a long sleep is only noticed after it. Ends
+# without a traceback: IPython takes 80 or 300 ms for one, whoever interrupts.
 _BUSY = """
 import time
 try:

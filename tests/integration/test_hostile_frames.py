@@ -1,4 +1,4 @@
-"""A client that is sent rubbish, on every channel, drops it and goes on. The kernel is one of our own."""
+"""A client that is sent rubbish, on every channel, or odd answers goes on. The kernel is one of our own."""
 
 import asyncio
 import hashlib
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from jupyter_kernel_mgmt import connect
+from jupyter_kernel_mgmt import InterruptOutcome, connect
 from jupyter_protocol import ConnectionInfo, KernelSockets, messages
 
 DELIMITER = b"<IDS|MSG>"
@@ -16,7 +16,7 @@ FINE = [b"{}"] * 4
 
 
 class FakeKernel:
-    """Answers kernel_info at once and execute_request when told to; it sends raw frames too."""
+    """Answers kernel_info at once, and execute_request and interrupts when told to; sends raw frames too."""
 
     def __init__(self, directory):
         ports = {
@@ -25,6 +25,7 @@ class FakeKernel:
         self.info = ConnectionInfo(transport="ipc", ip=str(directory / "k"), **ports)
         self.sockets = KernelSockets(self.info, on_message=self._received)
         self.requests = asyncio.Queue()
+        self.interrupts = asyncio.Queue()
         self.client = b""
 
     def _received(self, channel, message):
@@ -43,6 +44,8 @@ class FakeKernel:
             self.sockets.send("iopub", messages.status("idle", parent=message))
         elif message.msg_type == "execute_request":
             self.requests.put_nowait(message)
+        elif message.msg_type == "interrupt_request":
+            self.interrupts.put_nowait(message)
 
     def send_raw(self, channel, frames):
         """To the client, as they are; ZMQ wants at least one frame after the address."""
@@ -192,3 +195,50 @@ async def test_a_reply_of_odd_content_still_ends_the_execution(content, world):
             result = await execution
         assert result.reply.content == content
         assert result.status in ("ok", "error")
+
+
+async def test_an_interrupted_execution_ends_with_its_idle_where_no_reply_comes(world):
+    """As ipykernel 7 does it when the interrupt arrives between busy and the code."""
+    async with fake_kernel(world.other) as fake, connect(fake.info) as kernel:
+        execution = kernel.execute("code")
+        request = await fake.requests.get()
+        fake.sockets.send("iopub", messages.status("busy", parent=request))
+        interrupting = asyncio.create_task(execution.interrupt())
+        await fake.interrupts.get()
+        fake.sockets.send("iopub", messages.stream("stdout", "so far", parent=request))
+        fake.sockets.send("iopub", messages.status("idle", parent=request))
+        async with asyncio.timeout(30):
+            assert await interrupting is InterruptOutcome.IDLE
+            result = await execution
+        assert (result.status, result.stdout, result.reply) == ("interrupted", "so far", None)
+
+
+async def test_an_interrupt_that_gets_lost_is_sent_again(world):
+    """As ipykernel loses one that comes before it has prepared for it, when its busy is out already."""
+    async with fake_kernel(world.other) as fake, connect(fake.info) as kernel:
+        execution = kernel.execute("code")
+        request = await fake.requests.get()
+        fake.sockets.send("iopub", messages.status("busy", parent=request))
+        interrupting = asyncio.create_task(execution.interrupt())
+        async with asyncio.timeout(30):
+            await fake.interrupts.get()
+            await fake.interrupts.get()
+            reply = messages.execute_reply(1, parent=request)
+            reply.content["status"] = "error"
+            fake.sockets.send("shell", reply)
+            fake.sockets.send("iopub", messages.status("idle", parent=request))
+            assert await interrupting is InterruptOutcome.IDLE
+            assert (await execution).status == "interrupted"
+
+
+async def test_an_execution_ends_with_its_reply_where_no_idle_comes(world):
+    """As some kernels do it."""
+    async with fake_kernel(world.other) as fake, connect(fake.info) as kernel:
+        execution = kernel.execute("code")
+        request = await fake.requests.get()
+        fake.sockets.send("iopub", messages.status("busy", parent=request))
+        fake.sockets.send("shell", messages.execute_reply(1, parent=request))
+        fake.sockets.send("iopub", messages.stream("stdout", "late", parent=request))
+        async with asyncio.timeout(30):
+            result = await execution
+        assert (result.status, result.stdout) == ("ok", "late")

@@ -25,9 +25,9 @@ from jupyter_kernel_mgmt import (
     StartupTimeout,
     StateChanged,
     Unsupported,
+    _ending,
     launch,
 )
-from jupyter_kernel_mgmt import _ending
 from jupyter_kernel_mgmt import client as client_module
 from jupyter_kernel_mgmt import kernel as kernel_module
 from jupyter_kernel_mgmt.testing import FakeManager, FakeProvider, FakeRun, Quirks

@@ -79,7 +79,9 @@ def test_importing_is_free_of_side_effects() -> None:
         "assert threading.active_count() == 1\n"
         "assert asyncio._get_running_loop() is None\n"
     )
-    ran = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, check=False
+    )
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
 

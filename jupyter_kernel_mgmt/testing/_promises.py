@@ -1,0 +1,30 @@
+"""What the conformance checks share: each raises `AssertionError` with a sentence that says what to do."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from ..kernelspec import KERNEL_NAME
+
+T = TypeVar("T")
+
+
+def require(kept: object, what_to_do: str) -> None:
+    """An assertion that also holds where Python runs without them."""
+    if not kept:
+        raise AssertionError(what_to_do)
+
+
+def is_name(value: object) -> bool:
+    return isinstance(value, str) and KERNEL_NAME.fullmatch(value) is not None
+
+
+async def within(timeout: float, awaitable: Awaitable[T], what: str) -> T:
+    limit = asyncio.timeout(timeout)
+    try:
+        async with limit:
+            return await awaitable
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise AssertionError(f"make {what} end; it took more than {timeout:g} s") from error
