@@ -23,15 +23,19 @@ class Step(Enum):
 
 
 class Request:
-    """A request under way. ``needs_idle`` is False where the reply alone is the answer."""
+    """A request under way. ``needs_idle`` is False where the reply alone is the answer.
 
-    __slots__ = ("busy", "channel", "idle", "msg_id", "needs_idle", "reply")
+    ``begun`` says that something came after its busy, such as the code itself as ``execute_input``.
+    """
+
+    __slots__ = ("begun", "busy", "channel", "idle", "msg_id", "needs_idle", "reply")
 
     def __init__(self, msg_id: str, channel: str, *, needs_idle: bool) -> None:
         self.msg_id = msg_id
         self.channel = channel
         self.needs_idle = needs_idle
         self.busy = False
+        self.begun = False
         self.idle = False
         self.reply: Message | None = None
 
@@ -88,6 +92,8 @@ class Router:
                 request.idle = True
         elif step is Step.REPLY and request is not None:
             request.reply = message
+        if request is not None and step is not Step.BUSY:
+            request.begun = request.begun or request.busy
         return request, step
 
     @staticmethod

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakSet
@@ -21,7 +22,10 @@ from .requests import KernelRequests
 log = logging.getLogger(__name__)
 
 IDLE_GRACE = 1.0
-"""Seconds without messages after which a kernel that replied is taken to be idle: some never say so."""
+"""Seconds without messages after which a kernel that replied is taken to be idle: some never say so.
+
+Likewise an interrupted execution that became idle has ended then: some kernels do not reply to it.
+"""
 
 INTERRUPT_GRACE = 5.0
 """Seconds that an interrupted kernel has to become idle before the interrupt counts as ignored."""
@@ -31,6 +35,9 @@ SETTLE_QUIET = 0.002
 
 SETTLE_LIMIT = 1.0
 """Seconds that a dead kernel's backlog may hold up the news of its death."""
+
+BEGIN_GRACE = 0.25
+"""Seconds that an interrupt waits for an execution that is busy but has not shown its code yet."""
 
 STREAM_LIMIT = 10_000
 """Messages that wait in `KernelClient.messages` for a reader that lags behind."""
@@ -58,7 +65,7 @@ class KernelClient(KernelRequests):
         self._executions: dict[str, Execution] = {}
         self._replies: dict[str, asyncio.Future[Message]] = {}
         self._conditions: dict[asyncio.Future[None], Callable[[], bool]] = {}
-        self._idle_timers: dict[str, asyncio.TimerHandle] = {}
+        self._grace_timers: dict[str, asyncio.TimerHandle] = {}
         self._prompts = Prompts(self)
         self._last_arrival = 0.0
         self._handlers = Handlers()
@@ -99,9 +106,9 @@ class KernelClient(KernelRequests):
         The channels stay open; only `request_shutdown` and interrupts still go out.
         """
         self._refusal = make_error
-        for timer in self._idle_timers.values():
+        for timer in self._grace_timers.values():
             timer.cancel()
-        self._idle_timers.clear()
+        self._grace_timers.clear()
         executions, self._executions = self._executions, {}
         for execution in executions.values():
             execution.fail(make_error)
@@ -201,6 +208,7 @@ class KernelClient(KernelRequests):
                 execution.mark_interrupted()
         try:
             async with asyncio.timeout(grace):
+                await self._until_begun(running)
                 await self.interrupter()
                 if running:
                     await self.until(lambda: not running & self._router.executing())
@@ -222,6 +230,13 @@ class KernelClient(KernelRequests):
         except KernelDied:
             return InterruptOutcome.DIED
         return None if execution.done() else await self.interrupt()
+
+    async def _until_begun(self, msg_ids: set[str]) -> None:
+        """Wait a moment until these executions say more than busy: ipykernel loses an interrupt before that."""
+        requests = [request for request in map(self._router.requests.get, msg_ids) if request is not None]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEGIN_GRACE):
+                await self.until(lambda: all(request.begun for request in requests))
 
     async def _interrupt_by_message(self) -> None:
         self._transmit("control", messages.interrupt_request())
@@ -298,30 +313,30 @@ class KernelClient(KernelRequests):
             execution.add_output(message)
         if request.done:
             self._finish(request)
-        elif step is Step.REPLY:
-            self._start_idle_timer(request, IDLE_GRACE)
+        elif step is Step.REPLY or (step is Step.IDLE and execution is not None and execution.interrupted):
+            self._start_grace(request, IDLE_GRACE)
 
     def _finish(self, request: Request) -> None:
-        assert request.reply is not None, "a request that is done has its reply"
         self._router.forget(request)
-        if timer := self._idle_timers.pop(request.msg_id, None):
+        if timer := self._grace_timers.pop(request.msg_id, None):
             timer.cancel()
         self._prompts.withdraw(request.msg_id)
         if execution := self._executions.pop(request.msg_id, None):
             execution.finish(request.reply)
         reply = self._replies.pop(request.msg_id, None)
-        if reply is not None and not reply.done():
+        if reply is not None and request.reply is not None and not reply.done():
             reply.set_result(request.reply)
 
-    def _start_idle_timer(self, request: Request, seconds: float) -> None:
+    def _start_grace(self, request: Request, seconds: float) -> None:
+        """Wait for the other half of the answer, but not for ever."""
         loop = asyncio.get_running_loop()
-        self._idle_timers[request.msg_id] = loop.call_later(seconds, self._idle_grace_over, request)
+        self._grace_timers[request.msg_id] = loop.call_later(seconds, self._grace_over, request)
 
-    def _idle_grace_over(self, request: Request) -> None:
-        """Take the kernel to be idle, unless its idle may stand in a queue that is still being read."""
+    def _grace_over(self, request: Request) -> None:
+        """End the request, unless what it waits for may stand in a queue that is still being read."""
         rest = self._last_arrival + IDLE_GRACE - time.monotonic()
         if rest > 0:
-            self._start_idle_timer(request, rest)
+            self._start_grace(request, rest)
         else:
             self._router.presume_idle(request)
             self._finish(request)

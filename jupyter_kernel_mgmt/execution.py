@@ -38,7 +38,8 @@ class ExecutionResult:
 
     ``status`` is ``"ok"``, ``"error"`` (the code raised), ``"aborted"`` (it was not run) or
     ``"interrupted"`` (by us); None in the partial result of an error. ``outputs`` are nbformat 4 dicts,
-    ``reply`` the kernel's message, ``dropped`` the number of output messages over the limit.
+    ``reply`` is the kernel's message (None where an interrupted kernel sent none), ``dropped`` the number of
+    output messages over the limit.
     """
 
     status: Status | None
@@ -110,7 +111,7 @@ class Execution:
         self.msg_id = msg_id
         self._log = OutputLog(output_limit)
         self._interrupt = interrupt
-        self._interrupted = False
+        self.interrupted = False
         self._result: ExecutionResult | None = None
         self._error: Exception | None = None
         self._loop = asyncio.get_running_loop()
@@ -179,18 +180,19 @@ class Execution:
 
     def mark_interrupted(self) -> None:
         """An interrupt was sent while it ran: unless the code ended well, that is why it ended."""
-        self._interrupted = True
+        self.interrupted = True
 
-    def finish(self, reply: Message) -> None:
-        """It has ended with this reply."""
+    def finish(self, reply: Message | None) -> None:
+        """It has ended with this reply, or without one after an interrupt."""
         if not self.done():
-            self._result = self._make_result(reply)
+            status = "interrupted" if reply is None else _status(reply.content, interrupted=self.interrupted)
+            self._result = self._make_result(status, reply)
             self._end()
 
     def fail(self, error: "Callable[[ExecutionResult], Exception]") -> None:
         """It has ended without an answer; the error is made with the output so far."""
         if not self.done():
-            self._error = error(self._make_result(None))
+            self._error = error(self._make_result(None, None))
             self._end()
 
     def _end(self) -> None:
@@ -202,11 +204,11 @@ class Execution:
             self._more.set_result(None)
             self._more = None
 
-    def _make_result(self, reply: Message | None) -> ExecutionResult:
+    def _make_result(self, status: Status | None, reply: Message | None) -> ExecutionResult:
         outputs = fold(self._log.kept())
         count = None if reply is None else reply.content.get("execution_count")
         return ExecutionResult(
-            status=None if reply is None else _status(reply.content, interrupted=self._interrupted),
+            status=status,
             execution_count=count if isinstance(count, int) else None,
             outputs=outputs,
             error=None if reply is None else _error(reply.content, outputs),

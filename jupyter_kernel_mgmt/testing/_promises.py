@@ -16,10 +16,12 @@ def require(kept: object, what_to_do: str) -> None:
 
 
 def is_name(value: object) -> bool:
+    """Whether this may be the name of a kernel type or the id of a provider."""
     return isinstance(value, str) and KERNEL_NAME.fullmatch(value) is not None
 
 
 async def within(timeout: float, awaitable: Awaitable[T], what: str) -> T:
+    """What comes of something that promised to end; its own `TimeoutError` passes."""
     limit = asyncio.timeout(timeout)
     try:
         async with limit:

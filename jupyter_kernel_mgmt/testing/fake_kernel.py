@@ -144,12 +144,12 @@ class FakeKernel:
         """What was received of one type."""
         return [message for _, message in self.received if message.msg_type == msg_type]
 
-    async def wait_for(self, msg_type: str) -> Message:
-        """Wait until a message of that type was received; the first one. Cancelling is safe."""
-        while not (found := self.requests(msg_type)):
+    async def wait_for(self, msg_type: str, *, count: int = 1) -> Message:
+        """Wait until so many messages of that type were received; the last of them. Cancelling is safe."""
+        while len(found := self.requests(msg_type)) < count:
             self._more_received.clear()
             await self._more_received.wait()
-        return found[0]
+        return found[count - 1]
 
     def interrupt(self) -> None:
         """What SIGINT does: the code that runs stops, if any does."""

@@ -78,7 +78,7 @@ async def test_one_of_several_fails_and_its_group_cancels_the_others():
     assert [type(error) for error in caught.value.exceptions] == [NoSuchKernel]
 
 
-@pytest.mark.parametrize("steps", range(6))
+@pytest.mark.parametrize("steps", [0, 1, 2, 4, 8])
 async def test_a_cancelled_close_still_closes(steps):
     """Whoever closes is cancelled at some step: the kernel is killed instead of asked."""
     kernel = await launch()

@@ -33,12 +33,13 @@ manager.shutdown_kernel(now=True)
 """
 
 
-@pytest.fixture(params=["tcp", "ipc"])
-async def foreign(request, ipykernel, world):
+@pytest.fixture(params=["python3 tcp", "ipykernel6 ipc"])
+async def foreign(request, require, world):
     """The connection file of a kernel that jupyter_client started in another process; it must survive us."""
+    kernel_name, transport = request.param.split()
+    require(kernel_name)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", APPLICATION, ipykernel.removeprefix("spec/")),
-        *(request.param, world.temporary / "k"),
+        *(sys.executable, "-c", APPLICATION, kernel_name, transport, world.temporary / "k"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

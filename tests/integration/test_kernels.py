@@ -144,8 +144,9 @@ async def test_the_children_of_a_kernel_end_with_it(quick_kind, descendants, eve
     await eventually(lambda: not descendants())
 
 
-async def test_its_connection_file_serves_other_programs(kind, python_process):
+async def test_its_connection_file_serves_other_programs(quick_kind, python_process):
     """jupyter_client's blocking client, in a process of its own, talks to a kernel that we launched."""
+    kind = quick_kind
     async with launch(kind.kernel_type) as kernel:
         assert sys.platform == "win32" or kernel.connection_file.stat().st_mode & 0o077 == 0
         output = await python_process(CONSOLE, kernel.connection_file, kind.hello)

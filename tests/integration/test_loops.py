@@ -15,10 +15,11 @@ from jupyter_kernel_mgmt import (
 )
 
 
-@pytest.mark.parametrize("transport", ["ipc", "tcp"])
-async def test_a_whole_life(transport, ipykernel, run_until):
+@pytest.mark.parametrize(("kernel_type", "transport"), [("python3", "ipc"), ("ipykernel6", "tcp")])
+async def test_a_whole_life(kernel_type, transport, require, run_until):
     """Launch, output, error, completion, interrupt, restart, a second client, shutdown."""
-    async with launch(ipykernel, transport=transport) as kernel:
+    require(kernel_type)
+    async with launch(kernel_type, transport=transport) as kernel:
         assert (await kernel.execute("print('hello'); 6 * 7")).text == "42"
         assert (await kernel.execute("1/0")).error.ename == "ZeroDivisionError"
         assert "import" in (await kernel.complete("impor")).content["matches"]

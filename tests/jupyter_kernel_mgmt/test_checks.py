@@ -434,7 +434,7 @@ async def test_launch_parameters_are_given_to_each_launch() -> None:
 
 async def test_a_check_that_is_cancelled_leaves_no_kernel() -> None:
     """At whatever moment."""
-    for turns in range(0, 200, 7):
+    for turns in range(0, 200, 17):
         provider = FakeProvider()
         task = asyncio.create_task(check_provider(provider, timeout=20))
         for _ in range(turns):

@@ -20,6 +20,7 @@ VALUE = "6 * 7"
 FAIL = "1/0"
 ASK = "input('name? ')"
 DISPLAY = "from IPython.display import display; display({'text/plain': 'shown'}, raw=True)"
+ASK_AND_FAIL = "input('ready? '); 1/0"
 FOREVER = "while True: pass"
 
 
@@ -35,6 +36,11 @@ async def behave(run: FakeRun) -> None:
         raise ZeroDivisionError("division by zero")
     elif run.code == ASK:
         run.result(repr(await run.input("name? ")))
+    elif run.code == ASK_AND_FAIL:
+        already = len(run.kernel.requests("execute_request"))
+        await run.input("ready? ")
+        await run.kernel.wait_for("execute_request", count=already + 2)
+        raise ZeroDivisionError("division by zero")
     elif run.code == DISPLAY:
         run.display({"text/plain": "shown"})
     elif run.code == FOREVER:
@@ -173,9 +179,20 @@ async def test_code_that_raises_gives_an_error_in_reply_and_output(client: Kerne
 async def test_an_error_aborts_what_waits_behind_it_only_if_asked(
     client: KernelClient, stop_on_error: bool
 ) -> None:
-    """And only what is already queued."""
-    failing = client.execute(FAIL, stop_on_error=stop_on_error)
+    """The code fails only after what is behind it was sent."""
+    asked, sent = asyncio.Event(), asyncio.Event()
+
+    async def stdin(prompt: str, password: bool) -> str:
+        asked.set()
+        await sent.wait()
+        return ""
+
+    client.stdin = stdin
+    failing = client.execute(ASK_AND_FAIL, stop_on_error=stop_on_error)
+    await asked.wait()
     behind = [client.execute(VALUE) for _ in range(2)]
+    await client._ask(messages.kernel_info_request(), "control")
+    sent.set()
 
     assert (await failing).status == "error"
     expected = "aborted" if stop_on_error else "ok"
