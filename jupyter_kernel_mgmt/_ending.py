@@ -41,8 +41,14 @@ async def end_kernel(
             if _has_ended(exited):
                 break
             log.warning("Kernel %s did not end; going on with %s", manager.kernel_id, act.__name__)
-            await act()
-            await asyncio.wait([exited], timeout=timeout)
+            try:
+                async with asyncio.timeout(timeout):
+                    await act()
+                    await asyncio.wait([exited])
+            except TimeoutError:
+                continue
+            except Exception:  # a manager of somebody else's: the next step may work all the same
+                log.exception("%s failed for kernel %s", act.__name__, manager.kernel_id)
         return exited.result() if _has_ended(exited) else None
     finally:
         exited.cancel()
@@ -75,9 +81,12 @@ async def _ask(
 
 async def _request(client: KernelClient, *, restart: bool, interrupt_first: bool) -> bool:
     """Whether the kernel said that it will end."""
-    try:
-        if interrupt_first:
+    if interrupt_first:
+        try:
             await client.interrupter()
+        except Exception as error:  # noqa: BLE001 - a manager of somebody else's; the request may work
+            log.warning("A busy kernel could not be interrupted before its end: %s", error)
+    try:
         await client.request_shutdown(restart=restart)
     except (KernelError, ProtocolError) as error:
         log.debug("A kernel cannot be asked to end: %s", error)

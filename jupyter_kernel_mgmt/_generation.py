@@ -4,14 +4,19 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from jupyter_protocol import ConnectionInfo, ProtocolError
+
 from ._ending import KILL_TIMEOUT, end_kernel
 from ._readiness import Readiness
-from .channels import ZMQChannels
+from .channels import Channels, ZMQChannels
 from .client import KernelClient, MakeError
 from .exceptions import KernelDied, LaunchError, StartupTimeout
 from .launching import ExitInfo, Launched
 
 log = logging.getLogger(__name__)
+
+TAIL_TIMEOUT = 1.0
+"""Seconds that the end of a kernel's output may hold up an error about it."""
 
 OnExit = Callable[["Generation", ExitInfo], Awaitable[None]]
 
@@ -41,27 +46,41 @@ class Generation:
         Raises `LaunchError` when it dies before, `StartupTimeout` when it takes too long.
         """
         launched = self.launched
-        channels = launched.channels
-        if channels is None:
-            assert launched.connection_info is not None, "Launched has one of the two"
-            channels = await ZMQChannels.open(launched.connection_info)
-        self._client.attach(channels)
+        channels = launched.channels or await _open_channels(launched.connection_info)
+        try:
+            self._client.attach(channels)
+        except BaseException:
+            await channels.aclose(discard=True)
+            raise
         if launched.manager is not None:
             self._watching = asyncio.create_task(self._watch(), name=f"watch-{launched.manager.kernel_id}")
             if launched.interrupt_mode == "signal":
                 self._client.interrupter = launched.manager.interrupt
         readiness = Readiness()
+        limit = asyncio.timeout(startup_timeout)
         try:
-            async with asyncio.timeout(startup_timeout):
+            async with limit:
                 await readiness.wait(self._client)
         except TimeoutError as error:
+            if not limit.expired():
+                raise
             text = f"the kernel was not ready within {startup_timeout:g} s: {readiness}"
-            tail = "" if launched.manager is None else await launched.manager.output_tail()
-            info = ExitInfo(output_tail=tail)
+            info = ExitInfo(output_tail=await self._output_tail())
             raise StartupTimeout(text, exit_info=info, command=launched.command) from error
         except KernelDied as error:
             text = f"the kernel died while it was starting: {error.exit_info}"
             raise LaunchError(text, exit_info=error.exit_info, command=launched.command) from error
+
+    async def _output_tail(self) -> str:
+        """What the process wrote, for an error text that must come soon."""
+        if self.launched.manager is None:
+            return ""
+        try:
+            async with asyncio.timeout(TAIL_TIMEOUT):
+                return await self.launched.manager.output_tail()
+        except Exception:  # a manager of somebody else's; the error that is being made is worth more
+            log.exception("The output of %r cannot be read", self.launched)
+            return ""
 
     async def end(self, make_error: MakeError, *, restart: bool) -> ExitInfo | None:
         """Fail all that wait and end the process, politely at first. None where it could not be ended."""
@@ -76,12 +95,12 @@ class Generation:
         self.ending = True
         manager = self.launched.manager
         try:
-            if manager is not None and await manager.is_alive():
-                await manager.kill()
+            if manager is not None and self.exit_info is None:
                 async with asyncio.timeout(KILL_TIMEOUT):
+                    await manager.kill()
                     await manager.wait()
-        except TimeoutError:
-            log.error("Kernel %s did not end within %g s of SIGKILL", self.launched, KILL_TIMEOUT)
+        except Exception:  # a manager of somebody else's, or one that took too long
+            log.exception("%r could not be killed", self.launched)
         finally:
             await self._client.detach(make_error, discard=True)
 
@@ -113,3 +132,11 @@ class Generation:
         if not self.ending:
             await self._client.settle()
         await self._on_exit(self, info)
+
+
+async def _open_channels(connection_info: ConnectionInfo | None) -> Channels:
+    assert connection_info is not None, "Launched has one of the two"
+    try:
+        return await ZMQChannels.open(connection_info)
+    except (OSError, ValueError, ProtocolError) as error:
+        raise LaunchError(f"the kernel's channels cannot be opened: {error}") from error

@@ -57,7 +57,8 @@ class MessageStream:
         self._ended = False
 
     async def __aenter__(self) -> Self:
-        self._handlers.add(self._put, self._channels)
+        if not self._ended:
+            self._handlers.add(self._put, self._channels)
         return self
 
     async def __aexit__(

@@ -37,11 +37,16 @@ def fold(messages: Iterable[Message]) -> list[Output]:
             clear_with_next = False
         output = _output(message)
         if _joins(outputs, output):
-            outputs[-1]["text"] += output["text"]
+            outputs[-1]["text"].append(output["text"])
             continue
+        if output["output_type"] == "stream":
+            output["text"] = [output["text"]]  # in pieces: adding text to text would copy all of it each time
         outputs.append(output)
         if display_id := _display_id(content):
             displays.setdefault(display_id, []).append(output)
+    for output in outputs:
+        if output["output_type"] == "stream":
+            output["text"] = "".join(output["text"])
     return outputs
 
 
@@ -73,10 +78,12 @@ def _output(message: Message) -> Output:
 
 
 def as_text(value: object) -> str:
-    """Text, also where it comes as a list of lines as notebooks have it."""
+    """Text, also where it comes as a list of lines as notebooks have it; anything else has none."""
     if isinstance(value, list):
-        return "".join(map(as_text, value))
-    return "" if value is None else str(value)
+        return "".join(line for line in value if isinstance(line, str))
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) else ""
 
 
 def _lines(value: object) -> list[str]:

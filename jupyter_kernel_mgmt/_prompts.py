@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CLOSE_TIMEOUT = 2.0
+"""Seconds that an application's ``stdin`` has to end when it is cancelled."""
+
 StdinHandler = Callable[[str, bool], Awaitable[str]]
 """Async callable ``(prompt, password)`` → the line."""
 
@@ -49,10 +52,12 @@ class Prompts:
             task.cancel()
 
     async def aclose(self) -> None:
-        """End all tasks. Cancelling it is safe: they have been cancelled."""
+        """End all tasks, within `CLOSE_TIMEOUT`. Cancelling it is safe: they have been cancelled."""
         self.withdraw_all()
         if self._asked:
-            await asyncio.wait(list(self._asked))
+            _, late = await asyncio.wait(list(self._asked), timeout=CLOSE_TIMEOUT)
+            if late:
+                log.error("stdin did not end when it was cancelled: %s", late)
 
     async def _answer(self, stdin: StdinHandler, question: Message) -> None:
         prompt, password = question.content.get("prompt", ""), question.content.get("password", False)

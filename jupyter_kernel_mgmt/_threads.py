@@ -44,10 +44,14 @@ async def in_thread(
     try:
         return await asyncio.wrap_future(promise)
     except asyncio.CancelledError:
-        if promise.done() and not promise.cancelled() and promise.exception() is None:
-            # It finished just before the cancellation got here.
-            arguments = (abandoned, promise.result(), name)
-            threading.Thread(target=_dispose, args=arguments, name=name, daemon=True).start()
+        if not promise.cancelled():  # it finished, or is about to, just before the cancellation got here
+
+            def dispose(finished: concurrent.futures.Future[T]) -> None:
+                if finished.exception() is None:
+                    arguments = (abandoned, finished.result(), name)
+                    threading.Thread(target=_dispose, args=arguments, name=name, daemon=True).start()
+
+            promise.add_done_callback(dispose)
         raise
 
 

@@ -127,6 +127,7 @@ class KernelClient(KernelRequests):
         """
         channels, self._channels = self._channels, None
         self.refuse(make_error)
+        self.interrupter = self._interrupt_by_message
         try:
             if channels is not None:
                 channels.on_closed = None
@@ -232,7 +233,10 @@ class KernelClient(KernelRequests):
         return None if execution.done() else await self.interrupt()
 
     async def _until_begun(self, msg_ids: set[str]) -> None:
-        """Wait a moment until these executions say more than busy: ipykernel loses an interrupt before that."""
+        """Wait a moment until these executions say more than busy.
+
+        ipykernel loses an interrupt that comes between its busy and its preparations for one.
+        """
         requests = [request for request in map(self._router.requests.get, msg_ids) if request is not None]
         with suppress(TimeoutError):
             async with asyncio.timeout(BEGIN_GRACE):
@@ -274,6 +278,8 @@ class KernelClient(KernelRequests):
     def messages(self, channels: Iterable[str] = ("iopub",), *, limit: int = STREAM_LIMIT) -> MessageStream:
         """All messages of some channels: an async context manager and iterator of ``(channel, message)``."""
         stream = MessageStream(self._handlers, channels, limit)
+        if self._closed:
+            stream.end()
         self._streams.add(stream)
         return stream
 
@@ -299,9 +305,15 @@ class KernelClient(KernelRequests):
             self._prompts.answer(message)
         elif request is not None:
             self._apply(request, step, message)
-        if self.execution_state != state and self.on_execution_state is not None:
-            self.on_execution_state(self.execution_state)
+        self._tell_state(since=state)
         self._handlers.call(channel, message)
+        self._look_at_conditions()
+
+    def _tell_state(self, *, since: str) -> None:
+        if self.execution_state != since and self.on_execution_state is not None:
+            self.on_execution_state(self.execution_state)
+
+    def _look_at_conditions(self) -> None:
         for future, condition in list(self._conditions.items()):
             if not future.done() and condition():
                 future.set_result(None)
@@ -338,8 +350,11 @@ class KernelClient(KernelRequests):
         if rest > 0:
             self._start_grace(request, rest)
         else:
+            state = self.execution_state
             self._router.presume_idle(request)
             self._finish(request)
+            self._tell_state(since=state)
+            self._look_at_conditions()
 
     def _channels_lost(self, error: Exception | None) -> None:
         """The far end closed the channels, or they broke; `detach` closes this end."""

@@ -221,7 +221,7 @@ class _Slot:
         if self.provider is None:
             if self._loading is None or self._loading.done():
                 self._loading = asyncio.create_task(self._load_provider())
-            self.provider = await asyncio.shield(self._loading)
+            return await asyncio.shield(self._loading)
         return self.provider
 
     async def aclose(self) -> None:
@@ -238,6 +238,7 @@ class _Slot:
         provider = _accept(await in_thread(lambda: load()(), name=f"load-provider-{self.id}"))
         if provider.id != self.id:
             raise TypeError(f"its entry point is called {self.id!r} and its id is {provider.id!r}")
+        self.provider = provider
         return provider
 
 

@@ -52,6 +52,8 @@ class Kernel(KernelRequests):
     whether the kernel ends with this object. Belongs to the loop it was made in.
     """
 
+    _generation: Generation | None = None
+
     def __init__(
         self,
         *,
@@ -72,7 +74,6 @@ class Kernel(KernelRequests):
         self._events = events or EventLog()
         self._resources = resources or AsyncExitStack()
         self._state = KernelState.STARTING
-        self._generation: Generation | None = None
         self._operation: asyncio.Task[Any] | None = None
         self._lock = asyncio.Lock()
         self._closing: asyncio.Task[None] | None = None
@@ -89,7 +90,7 @@ class Kernel(KernelRequests):
         """Take over a kernel that a finder, provider or launcher started, and wait until it is ready.
 
         ``relaunch`` is an async callable that starts the next process, given the `Launched` before it;
-        without it, `restart` needs a manager that can. Raises as `launch` does; the kernel is ended then,
+        without it, `restart` raises `Unsupported`. Raises as `launch` does; the kernel is ended then,
         and when this is cancelled.
         """
         kernel = cls(owned=True, relaunch=relaunch, startup_timeout=startup_timeout, stdin=stdin)
@@ -180,7 +181,7 @@ class Kernel(KernelRequests):
         Raises `NotOwned`. When cancelled, the process is killed.
         """
         self._require_ownership("shut down")
-        return await self._run(self._shut_down())
+        return await self._run(self._shut_down)
 
     async def restart(self) -> None:
         """End the process if there is one and start another, with the same address, key and request.
@@ -192,7 +193,7 @@ class Kernel(KernelRequests):
         self._require_ownership("restart")
         if self._relaunch is None:
             raise Unsupported("restart", "nobody knows how to start this kernel again; give relaunch=")
-        await self._run(self._restart())
+        await self._run(self._restart)
 
     async def aclose(self) -> None:
         """End the kernel if it is owned, else only disconnect; release everything. May be called again.
@@ -232,24 +233,29 @@ class Kernel(KernelRequests):
         finally:
             await self._release()
 
-    async def _run(self, operation: Coroutine[Any, Any, T]) -> T:
+    async def _run(self, operation: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run an operation while no other runs. `aclose` may cut it short, and so may cancelling."""
         async with self._lock:
             if self._closing is not None:
-                operation.close()
                 raise ClientClosed("the kernel is closed")
-            task = self._operation = asyncio.create_task(operation)
+            task = self._operation = asyncio.create_task(operation())
+            task.add_done_callback(self._operation_ended)
             try:
                 await asyncio.wait([task])
-            finally:
-                self._operation = None
-                if not task.done():
-                    task.cancel()
-                    await asyncio.wait([task])
+            except asyncio.CancelledError:
+                task.cancel()
+                await asyncio.wait([task])
+                raise
         if task.cancelled():
             raise ClientClosed("the kernel was closed meanwhile")
         result: T = task.result()
         return result
+
+    def _operation_ended(self, task: asyncio.Task[Any]) -> None:
+        if self._operation is task:
+            self._operation = None
+        if not task.cancelled():
+            task.exception()  # taken note of, also where whoever waited for it was cancelled twice
 
     async def _shut_down(self) -> ExitInfo | None:
         assert self._generation is not None, "an open kernel has had a process"
@@ -287,6 +293,8 @@ class Kernel(KernelRequests):
         for attempt in range(1, LAUNCH_ATTEMPTS + 1):
             previous = self._generation
             launched = launched or await self._launch_after(previous)
+            if self.owned and launched.manager is None:
+                raise LaunchError("a kernel of ours needs a manager, and its provider gave none")
             number = 1 if previous is None else previous.number + 1
             self._generation = Generation(
                 number, launched, self.client, owned=self.owned, on_exit=self._process_ended
@@ -296,7 +304,8 @@ class Kernel(KernelRequests):
             try:
                 await self._generation.begin(self.startup_timeout)
             except LaunchError as error:
-                if error.exit_info is None or not error.exit_info.retry or attempt == LAUNCH_ATTEMPTS:
+                retry = error.exit_info is not None and error.exit_info.retry
+                if not retry or self._relaunch is None or attempt == LAUNCH_ATTEMPTS:
                     raise
                 log.warning("Launching again: %s", error)
                 launched = None
@@ -307,10 +316,13 @@ class Kernel(KernelRequests):
     async def _launch_after(self, previous: Generation | None) -> Launched:
         if self._relaunch is None:
             raise Unsupported("restart", "nobody knows how to start this kernel again; give relaunch=")
+        limit = asyncio.timeout(self.startup_timeout)
         try:
-            async with asyncio.timeout(self.startup_timeout):
+            async with limit:
                 return await self._relaunch(None if previous is None else previous.launched)
         except TimeoutError as error:
+            if not limit.expired():  # it is the provider's own
+                raise
             text = f"the provider did not start the kernel within {self.startup_timeout:g} s"
             raise StartupTimeout(text) from error
 
@@ -327,9 +339,8 @@ class Kernel(KernelRequests):
                 await self._resources.aclose()
 
     async def _process_ended(self, generation: Generation, info: ExitInfo) -> None:
-        expected = generation.ending
-        self._events.emit(KernelExited(info, generation.number, expected))
-        if expected or generation is not self._generation:
+        self._events.emit(KernelExited(info, generation.number, generation.ending))
+        if generation.ending or generation is not self._generation:
             return
         if self._state is KernelState.READY:
             self._set_state(KernelState.DEAD)
@@ -342,7 +353,7 @@ class Kernel(KernelRequests):
         await self.client.detach(died, discard=True)
 
     def _set_state(self, state: KernelState) -> None:
-        if state is not self._state:
+        if state is not self._state and self._state is not KernelState.CLOSED:
             self._state = state
             number = 1 if self._generation is None else self._generation.number
             self._events.emit(StateChanged(state, number))

@@ -57,6 +57,8 @@ async def launch_in_thread(launch: Callable[[], "Launched"]) -> "Launched":
 
 def _discard(launched: "Launched", loop: asyncio.AbstractEventLoop) -> None:
     manager = launched.manager
+    if launched.channels is not None:
+        asyncio.run_coroutine_threadsafe(launched.channels.aclose(discard=True), loop)
     if isinstance(manager, ThreadedManager):
         manager.blocking.aclose()
     elif manager is not None:

@@ -1,5 +1,6 @@
 """Plain values between applications and providers: what is asked for, and what comes back."""
 
+import re
 import signal
 import time
 import uuid
@@ -41,7 +42,8 @@ class LaunchRequest:
     `time.monotonic` after which nobody waits any more, or None. ``previous`` is the `Launched` that the
     new kernel takes the place of: it keeps that one's addresses and keys where the provider can.
 
-    A provider refuses what it cannot do with `Unsupported`, by the field's name.
+    A provider refuses what it cannot do with `Unsupported`, by the field's name. Raises `ValueError` for a
+    ``kernel_id`` that could not be part of a file's name.
     """
 
     kernel_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -52,6 +54,10 @@ class LaunchRequest:
     deadline: float | None = None
     on_progress: OnProgress | None = field(default=None, repr=False)
     previous: "Launched | None" = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", self.kernel_id) or set(self.kernel_id) == {"."}:
+            raise ValueError(f"kernel_id is {self.kernel_id!r}; it must be letters, digits and '._-'")
 
     def progress(self, text: str, fraction: float | None = None) -> None:
         """Tell whoever waits how far the launch is. May be called in any thread."""

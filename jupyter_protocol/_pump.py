@@ -135,6 +135,8 @@ class Pump:
                 if self._paused or not events & _POLLIN:
                     return not (self._outbox and events & _POLLOUT)
                 frames = self._receive_message()
+            except zmq.Again:  # announced and not there: look again later, since nothing else will say so
+                return False
             except zmq.ZMQError as error:
                 log.error("Receiving failed: %s", error)
                 return True
