@@ -57,9 +57,12 @@ async def launch_in_thread(launch: Callable[[], "Launched"]) -> "Launched":
 
 def _discard(launched: "Launched", loop: asyncio.AbstractEventLoop) -> None:
     manager = launched.manager
-    if launched.channels is not None:
-        asyncio.run_coroutine_threadsafe(launched.channels.aclose(discard=True), loop)
     if isinstance(manager, ThreadedManager):
         manager.blocking.aclose()
-    elif manager is not None:
+        manager = None
+    if loop.is_closed():  # what belongs to it cannot be closed any more
+        return
+    if launched.channels is not None:
+        asyncio.run_coroutine_threadsafe(launched.channels.aclose(discard=True), loop)
+    if manager is not None:
         asyncio.run_coroutine_threadsafe(manager.aclose(), loop)
