@@ -78,7 +78,7 @@ async def test_one_of_several_fails_and_its_group_cancels_the_others():
     assert [type(error) for error in caught.value.exceptions] == [NoSuchKernel]
 
 
-@pytest.mark.parametrize("steps", [0, 1, 2, 4, 8])
+@pytest.mark.parametrize("steps", [0, 1, 3])
 async def test_a_cancelled_close_still_closes(steps):
     """Whoever closes is cancelled at some step: the kernel is killed instead of asked."""
     kernel = await launch()
@@ -92,7 +92,7 @@ async def test_a_cancelled_close_still_closes(steps):
     assert kernel.state is KernelState.CLOSED
 
 
-@pytest.mark.parametrize("steps", [1, 3, 6, 12])
+@pytest.mark.parametrize("steps", [1, 6])
 async def test_a_cancelled_restart_leaves_a_dead_kernel_that_can_be_restarted(steps):
     """No process is left, and the next restart works."""
     async with launch() as kernel:

@@ -35,12 +35,18 @@ def has_ended(pid):
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_every_waiter_gets_the_death_and_what_is_known_of_it(ipykernel, way, run_until, world):
+@pytest.mark.parametrize(
+    ("kernel_type", "way"),
+    [("python3", "exit"), ("python3", "segfault"), ("python3", "kill"), ("ipykernel6", "exit")],
+)
+async def test_every_waiter_gets_the_death_and_what_is_known_of_it(
+    kernel_type, way, require, run_until, world
+):
     """Executions, running or queued, other requests, any number of tasks: KernelDied, code, stderr."""
+    require(kernel_type)
     death, code = WAYS[way]
     gate = world.other / "gate"
-    async with launch(ipykernel) as kernel:
+    async with launch(kernel_type) as kernel:
         dying = await run_until(kernel, DIE.format(gate=str(gate), death=death), "so far")
         queued = kernel.execute("1")
 

@@ -103,7 +103,7 @@ async def test_a_slow_reader_misses_nothing():
         assert seen == "".join(f"{i}\n" for i in range(500))
 
 
-async def test_output_is_kept_while_the_application_is_busy(ipykernel, world):
+async def test_output_is_kept_while_the_application_is_busy(world):
     """20,000 displays, sent while the loop is blocked, all arrive, in order.
 
     They are sent as fast as the kernel can; it is kept from dropping some, which no client could bring back.
@@ -118,7 +118,7 @@ for i in range(20_000):
     kernel.session.send(kernel.iopub_socket, "display_data", content, kernel.get_parent())
 open({str(done)!r}, "w").close()
 """
-    async with launch(ipykernel) as kernel:
+    async with launch() as kernel:
         execution = kernel.execute(code)
         await asyncio.sleep(0)  # the request leaves
         while not done.exists():
