@@ -149,7 +149,7 @@ class KernelFinder:
         try:
             async with limit:
                 provider = await slot.get()
-                async with aclosing(_iterate(provider)) as found:
+                async with aclosing(iterate_found(provider)) as found:
                     async for name, info in found:
                         search.add(f"{slot.id}/{name}", info)
         except TimeoutError as error:
@@ -260,7 +260,7 @@ def _accept(provider: KernelProviderBase | BlockingProviderBase) -> KernelProvid
     return provider.as_async() if isinstance(provider, BlockingProviderBase) else provider
 
 
-async def _iterate(provider: KernelProviderBase) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:
+async def iterate_found(provider: KernelProviderBase) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:
     """The kernel types of a provider, whether it finds them in an async generator or an ordinary one."""
     found = provider.find_kernels()
     if isinstance(found, AsyncIterator):

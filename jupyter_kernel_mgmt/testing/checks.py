@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..discovery import _iterate
+from ..discovery import iterate_found
 from ..exceptions import NoSuchKernel, Unsupported
 from ..kernel import Kernel
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
@@ -96,7 +96,7 @@ async def _check_search(provider: KernelProviderBase, timeout: float) -> dict[st
 
 async def _search(provider: KernelProviderBase) -> dict[str, KernelTypeInfo]:
     found: dict[str, KernelTypeInfo] = {}
-    async for item in _iterate(provider):
+    async for item in iterate_found(provider):
         pair: object = item
         require(
             isinstance(pair, tuple) and len(pair) == 2,
@@ -115,7 +115,7 @@ async def _search(provider: KernelProviderBase) -> dict[str, KernelTypeInfo]:
 
 
 async def _give_up_search(provider: KernelProviderBase) -> None:
-    search = _iterate(provider)
+    search = iterate_found(provider)
     async for _ in search:
         break
     await search.aclose()
