@@ -3,6 +3,7 @@
 from ._output_log import OutputDropped
 from .channels import Channels
 from .client import KernelClient
+from .comms import Comm
 from .discovery import KernelFinder, find_kernels
 from .events import (
     ExecutionStateChanged,
@@ -10,17 +11,22 @@ from .events import (
     KernelExited,
     KernelState,
     LaunchProgress,
+    Responsive,
     StateChanged,
+    Unresponsive,
 )
 from .exceptions import (
     ClientClosed,
     ExecutionAborted,
     ExecutionError,
     ExecutionInterrupted,
+    ExecutionTimeout,
     KernelDied,
     KernelError,
     KernelRestarted,
+    KernelUnresponsive,
     LaunchError,
+    NoReply,
     NoSuchKernel,
     NoSuchProvider,
     NotOwned,
@@ -28,21 +34,24 @@ from .exceptions import (
     StartupTimeout,
     Unsupported,
 )
-from .execution import Execution, ExecutionResult, InterruptOutcome
+from .execution import Execution
 from .kernel import Kernel
 from .launcherbase import BlockingLauncherBase, KernelLauncherBase
 from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest
-from .managerbase import BlockingManagerBase, KernelManagerBase
+from .managerbase import BlockingManagerBase, KernelManagerBase, ProcessState
 from .opening import connect, launch
 from .providerbase import BlockingProviderBase, KernelProviderBase
 from .providers.pyimport import IPykernelProvider
 from .providers.spec import KernelSpecProvider
+from .results import ExecutionResult, InterruptOutcome
 from .subproc import SubprocessLauncher
+from .wire_trace import TraceEntry, WireTrace, log_trace, trace_to_file
 
 __version__ = "1.0.0.dev0"
 
 __all__ = [
     # for applications
+    "Comm",
     "Execution",
     "ExecutionResult",
     "InterruptOutcome",
@@ -60,7 +69,14 @@ __all__ = [
     "KernelEvent",
     "KernelExited",
     "LaunchProgress",
+    "Responsive",
     "StateChanged",
+    "Unresponsive",
+    # for people who debug kernels
+    "TraceEntry",
+    "WireTrace",
+    "log_trace",
+    "trace_to_file",
     # for provider authors
     "BlockingLauncherBase",
     "BlockingManagerBase",
@@ -72,6 +88,7 @@ __all__ = [
     "KernelTypeInfo",
     "LaunchRequest",
     "Launched",
+    "ProcessState",
     "SubprocessLauncher",
     # providers that come with the package
     "IPykernelProvider",
@@ -81,10 +98,13 @@ __all__ = [
     "ExecutionAborted",
     "ExecutionError",
     "ExecutionInterrupted",
+    "ExecutionTimeout",
     "KernelDied",
     "KernelError",
     "KernelRestarted",
+    "KernelUnresponsive",
     "LaunchError",
+    "NoReply",
     "NoSuchKernel",
     "NoSuchProvider",
     "NotOwned",

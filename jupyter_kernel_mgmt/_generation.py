@@ -8,10 +8,14 @@ from jupyter_protocol import ConnectionInfo, ProtocolError
 
 from ._ending import KILL_TIMEOUT, end_kernel
 from ._readiness import Readiness
+from ._silence_watch import SilenceWatch
+from ._under_way import MakeError
 from .channels import Channels, ZMQChannels
-from .client import KernelClient, MakeError
+from .client import KernelClient
+from .events import OnEvent
 from .exceptions import KernelDied, LaunchError, StartupTimeout
 from .launching import ExitInfo, Launched
+from .managerbase import KernelManagerBase
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +29,20 @@ class Generation:
     """Joins what was launched to a client, for as long as the process lives.
 
     ``on_exit(generation, exit_info)`` is called once when the process ended, on purpose or not (see
-    ``ending``). For a kernel that somebody else owns, `release` lets go of everything but the manager.
+    ``ending``). With ``unresponsive_after``, ``on_event`` hears when it becomes unresponsive or comes back.
+    For a kernel that somebody else owns, `release` lets go of everything but the manager.
     """
 
     def __init__(
-        self, number: int, launched: Launched, client: KernelClient, *, owned: bool, on_exit: OnExit
+        self,
+        number: int,
+        launched: Launched,
+        client: KernelClient,
+        *,
+        owned: bool,
+        on_exit: OnExit,
+        on_event: OnEvent,
+        unresponsive_after: float | None = None,
     ) -> None:
         self.number = number
         self.launched = launched
@@ -39,6 +52,11 @@ class Generation:
         self._owned = owned
         self._on_exit = on_exit
         self._watching: asyncio.Task[None] | None = None
+        self._silence: SilenceWatch | None = None
+        if unresponsive_after is not None:
+            self._silence = SilenceWatch(
+                unresponsive_after, generation=number, launched=launched, client=client, on_change=on_event
+            )
 
     async def begin(self, startup_timeout: float) -> None:
         """Connect the client, watch the process, and wait until the kernel is ready.
@@ -46,6 +64,8 @@ class Generation:
         Raises `LaunchError` when it dies before, `StartupTimeout` when it takes too long.
         """
         launched = self.launched
+        if self._silence is not None:
+            self._silence.listen()
         channels = launched.channels or await _open_channels(launched.connection_info)
         try:
             self._client.attach(channels)
@@ -56,7 +76,7 @@ class Generation:
             self._watching = asyncio.create_task(self._watch(), name=f"watch-{launched.manager.kernel_id}")
             if launched.interrupt_mode == "signal":
                 self._client.interrupter = launched.manager.interrupt
-        readiness = Readiness()
+        readiness = Readiness(launched.connection_info if launched.channels is None else None)
         limit = asyncio.timeout(startup_timeout)
         try:
             async with limit:
@@ -70,6 +90,8 @@ class Generation:
         except KernelDied as error:
             text = f"the kernel died while it was starting: {error.exit_info}"
             raise LaunchError(text, exit_info=error.exit_info, command=launched.command) from error
+        if self._silence is not None:
+            self._silence.start()
 
     async def _output_tail(self) -> str:
         """What the process wrote, for an error text that must come soon."""
@@ -83,32 +105,46 @@ class Generation:
             return ""
 
     async def end(self, make_error: MakeError, *, restart: bool) -> ExitInfo | None:
-        """Fail all that wait and end the process, politely at first. None where it could not be ended."""
-        self.ending = True
+        """Fail all that wait and end the process, politely at first. None where it could not be ended.
+
+        An unresponsive kernel is not asked.
+        """
+        self._begin_ending()
         busy = self._client.executing
         self._client.refuse(make_error)
         assert self.launched.manager is not None, "an owned kernel has a manager"
+        if self._silence is not None and self._silence.unresponsive:
+            info = await self._kill_process(self.launched.manager)
+            if info is not None:
+                return info
         return await end_kernel(self._client, self.launched.manager, restart=restart, interrupt_first=busy)
 
     async def kill(self, make_error: MakeError) -> None:
         """End the process without asking and disconnect; the manager keeps what a restart needs."""
-        self.ending = True
+        self._begin_ending()
         manager = self.launched.manager
         try:
             if manager is not None and self.exit_info is None:
-                async with asyncio.timeout(KILL_TIMEOUT):
-                    await manager.kill()
-                    await manager.wait()
-        except Exception:  # a manager of somebody else's, or one that took too long
-            log.exception("%r could not be killed", self.launched)
+                await self._kill_process(manager)
         finally:
             await self._client.detach(make_error, discard=True)
 
+    async def _kill_process(self, manager: KernelManagerBase) -> ExitInfo | None:
+        try:
+            async with asyncio.timeout(KILL_TIMEOUT):
+                await manager.kill()
+                return await manager.wait()
+        except Exception:  # a manager of somebody else's, or one that took too long
+            log.exception("%r could not be killed", self.launched)
+            return None
+
     async def release(self, make_error: MakeError) -> None:
         """Disconnect the client, and end and reap an owned process if it is still there."""
-        self.ending = True
+        self._begin_ending()
         manager = self.launched.manager
         try:
+            if not self._owned:
+                await self._client.close_subshells()
             await self._client.detach(make_error, discard=self._owned or self.exit_info is not None)
             if self.launched.channels is not None:  # never attached, if it was cancelled that early
                 await self.launched.channels.aclose(discard=self._owned)
@@ -120,6 +156,13 @@ class Generation:
                 if self._watching is not None:
                     self._watching.cancel()
                     await asyncio.wait([self._watching])
+                if self._silence is not None:
+                    await self._silence.aclose()
+
+    def _begin_ending(self) -> None:
+        self.ending = True
+        if self._silence is not None:
+            self._silence.stop()  # its silence is wanted now
 
     async def _watch(self) -> None:
         assert self.launched.manager is not None, "only a managed process is watched"
@@ -129,6 +172,8 @@ class Generation:
             log.exception("Watching kernel %s failed", self.launched.manager.kernel_id)
             return
         self.exit_info = info
+        if self._silence is not None:
+            self._silence.stop()
         if not self.ending:
             await self._client.settle()
         await self._on_exit(self, info)

@@ -11,14 +11,18 @@ from jupyter_protocol import Message
 Output = dict[str, Any]
 
 
-def fold(messages: Iterable[Message]) -> list[Output]:
-    """The outputs, as nbformat 4 dicts, after all messages took their effect.
+Displays = dict[str, list[Output]]
+"""The outputs that show something under a display id."""
+
+
+def fold(messages: Iterable[Message]) -> tuple[list[Output], Displays]:
+    """The outputs, as nbformat 4 dicts, after all messages took their effect, and those with a display id.
 
     Neighbouring text of one stream is joined; ``clear_output`` empties the list, at once or with the next
-    output; ``update_display_data`` replaces what was shown under its display id in this execution.
+    output; ``update_display_data`` replaces what was shown under its display id.
     """
     outputs: list[Output] = []
-    displays: dict[str, list[Output]] = {}
+    displays: Displays = {}
     clear_with_next = False
     for message in messages:
         content = message.content
@@ -27,13 +31,14 @@ def fold(messages: Iterable[Message]) -> list[Output]:
                 clear_with_next = True
             else:
                 outputs.clear()
+                displays.clear()
             continue
         if message.msg_type == "update_display_data":
-            for shown in displays.get(_display_id(content), []):
-                shown |= {"data": _dict(content.get("data")), "metadata": _dict(content.get("metadata"))}
+            update(displays, message)
             continue
         if clear_with_next:
             outputs.clear()
+            displays.clear()
             clear_with_next = False
         output = _output(message)
         if _joins(outputs, output):
@@ -42,12 +47,19 @@ def fold(messages: Iterable[Message]) -> list[Output]:
         if output["output_type"] == "stream":
             output["text"] = [output["text"]]  # in pieces: adding text to text would copy all of it each time
         outputs.append(output)
-        if display_id := _display_id(content):
-            displays.setdefault(display_id, []).append(output)
+        if shown := display_id(content):
+            displays.setdefault(shown, []).append(output)
     for output in outputs:
         if output["output_type"] == "stream":
             output["text"] = "".join(output["text"])
-    return outputs
+    return outputs, displays
+
+
+def update(displays: Displays, message: Message) -> None:
+    """Let an ``update_display_data`` change what is shown under its display id, if anything is."""
+    for shown in displays.get(display_id(message.content), []):
+        content = message.content
+        shown |= {"data": _dict(content.get("data")), "metadata": _dict(content.get("metadata"))}
 
 
 def _joins(outputs: list[Output], output: Output) -> bool:
@@ -96,7 +108,8 @@ def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _display_id(content: dict[str, Any]) -> str:
+def display_id(content: dict[str, Any]) -> str:
+    """The display id that a message's content names; empty where there is none."""
     transient = content.get("transient")
-    display_id = transient.get("display_id") if isinstance(transient, dict) else None
-    return display_id if isinstance(display_id, str) else ""
+    named = transient.get("display_id") if isinstance(transient, dict) else None
+    return named if isinstance(named, str) else ""

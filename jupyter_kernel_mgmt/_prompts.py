@@ -68,4 +68,10 @@ class Prompts:
             log.debug("The answer to a prompt came too late: %s", error)
         except Exception:  # the application's code; without an answer the kernel would wait for ever
             log.exception("stdin failed; interrupting the code that asked")
+            await self._interrupt()
+
+    async def _interrupt(self) -> None:
+        try:
             await self._client.interrupter()
+        except Exception as error:  # noqa: BLE001 - a manager of somebody else's, or the kernel is gone
+            log.warning("The code that asked could not be interrupted: %s", error)

@@ -25,10 +25,15 @@ class Step(Enum):
 class Request:
     """A request under way. ``needs_idle`` is False where the reply alone is the answer.
 
-    ``begun`` says that something came after its busy, such as the code itself as ``execute_input``.
+    ``begun`` says that something came for it besides its busy, such as the code itself as ``execute_input``;
+    ``forgotten`` that nobody expects anything for it any more. ``seen_at`` is when the last message for it came,
+    for whoever has a clock, and ``interrupting`` whether an interrupt was sent and its effect is awaited.
     """
 
-    __slots__ = ("begun", "busy", "channel", "idle", "msg_id", "needs_idle", "reply")
+    __slots__ = (
+        *("begun", "busy", "channel", "forgotten", "idle", "interrupting"),
+        *("msg_id", "needs_idle", "reply", "seen_at"),
+    )
 
     def __init__(self, msg_id: str, channel: str, *, needs_idle: bool) -> None:
         self.msg_id = msg_id
@@ -37,15 +42,28 @@ class Request:
         self.busy = False
         self.begun = False
         self.idle = False
+        self.forgotten = False
+        self.interrupting = False
+        self.seen_at = 0.0
         self.reply: Message | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether the kernel has begun with it; by its first output where a kernel does not say busy."""
+        return self.busy or self.begun
 
     @property
     def done(self) -> bool:
         """Whether nothing more is to come."""
         return self.reply is not None and (self.idle or not self.needs_idle)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the kernel has left it, though more may be on its way, or nobody expects anything more."""
+        return self.idle or self.reply is not None or self.forgotten
+
     def __repr__(self) -> str:
-        seen = [name for name in ("busy", "idle") if getattr(self, name)]
+        seen = [name for name in ("busy", "idle", "forgotten") if getattr(self, name)]
         seen += ["reply"] if self.reply is not None else []
         return f"<Request {self.msg_id} {' '.join(seen) or 'sent'}>"
 
@@ -53,12 +71,21 @@ class Request:
 class Router:
     """The requests under way on one connection, and what the kernel is handling, anybody's.
 
-    ``active`` maps the ids of what the kernel is handling to the types of those requests.
+    ``requests`` are in the order in which they were sent; ``active`` maps the ids of what the kernel is
+    handling to the types of those requests. ``says_idle`` is whether the kernel ever said so,
+    ``never_says_status`` whether it replied without a word about its state.
     """
 
     def __init__(self) -> None:
         self.requests: dict[str, Request] = {}
         self.active: dict[str, str] = {}
+        self.says_idle = False
+        self._says_status = False
+        self._replied = False
+
+    @property
+    def never_says_status(self) -> bool:
+        return self._replied and not self._says_status
 
     def add(self, request: Request) -> None:
         """Expect messages for a request that is about to be sent."""
@@ -66,12 +93,18 @@ class Router:
 
     def forget(self, request: Request) -> None:
         """Expect no more for a request: it is finished or given up."""
+        request.forgotten = True
         self.requests.pop(request.msg_id, None)
 
     def presume_idle(self, request: Request) -> None:
         """The kernel answered and will not say that it is idle again."""
         request.idle = True
         self.active.pop(request.msg_id, None)
+
+    def replaced(self) -> None:
+        """Another process answers from here on: what the old one was doing, it does no longer."""
+        self.active.clear()
+        self.says_idle = self._says_status = self._replied = False
 
     def executing(self) -> set[str]:
         """The ids of the executions that the kernel is busy with."""
@@ -82,19 +115,26 @@ class Router:
         parent_id = message.parent_id
         request = None if parent_id is None else self.requests.get(parent_id)
         step = self._step(channel, message, request)
-        if step is Step.BUSY and parent_id is not None:
-            self.active[parent_id] = str(message.parent_header.get("msg_type"))
-            if request is not None:
-                request.busy = True
-        elif step is Step.IDLE and parent_id is not None:
-            self.active.pop(parent_id, None)
-            if request is not None:
-                request.idle = True
+        if step is Step.BUSY or step is Step.IDLE:
+            self._note_state(step, message, request)
         elif step is Step.REPLY and request is not None:
             request.reply = message
+            self._replied = True
         if request is not None and step is not Step.BUSY:
-            request.begun = request.begun or request.busy
+            request.begun = True
         return request, step
+
+    def _note_state(self, step: Step, message: Message, request: Request | None) -> None:
+        self._says_status = True
+        parent_id = message.parent_id
+        if step is Step.IDLE:
+            self.says_idle = True
+            self.active.pop(parent_id or "", None)
+        elif parent_id is not None:
+            self.active[parent_id] = str(message.parent_header.get("msg_type"))
+        if request is not None:
+            request.busy = request.busy or step is Step.BUSY
+            request.idle = request.idle or step is Step.IDLE
 
     @staticmethod
     def _step(channel: str, message: Message, request: Request | None) -> Step:

@@ -3,47 +3,46 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakSet
 
 from jupyter_protocol import Message, messages
 
+from ._budget import OutputBudget
+from ._comms import Comms
+from ._deadlines import Deadlines
 from ._handlers import Handler, Handlers, MessageStream
+from ._interrupts import INTERRUPT_GRACE, Interrupts
 from ._prompts import Prompts, StdinHandler
-from ._router import Request, Router, Step
+from ._replacement import KernelSession, Origin, lost_requests
+from ._router import Request, Router
+from ._tasks import TaskSet
+from ._under_way import MakeError, UnderWay
 from .channels import Channels
-from .exceptions import ClientClosed, KernelDied
-from .execution import Execution, ExecutionResult, InterruptOutcome
-from .requests import KernelRequests
+from .comms import Comm, CommHandler
+from .exceptions import ClientClosed, KernelError, KernelRestarted
+from .execution import Execution
+from .requests import ExecuteOptions, KernelRequests
+from .results import ExecutionResult, InterruptOutcome
+from .subshells import Subshells
+from .wire_trace import Tracer, WireTrace
 
 log = logging.getLogger(__name__)
 
-IDLE_GRACE = 1.0
-"""Seconds without messages after which a kernel that replied is taken to be idle: some never say so.
-
-Likewise an interrupted execution that became idle has ended then: some kernels do not reply to it.
-"""
-
-INTERRUPT_GRACE = 5.0
-"""Seconds that an interrupted kernel has to become idle before the interrupt counts as ignored."""
-
-SETTLE_QUIET = 0.002
+SETTLE_QUIET = 0.001
 """Seconds without a message after which a dead kernel's last words are taken to be complete."""
 
 SETTLE_LIMIT = 1.0
 """Seconds that a dead kernel's backlog may hold up the news of its death."""
 
-BEGIN_GRACE = 0.25
-"""Seconds that an interrupt waits for an execution that is busy but has not shown its code yet."""
-
 STREAM_LIMIT = 10_000
 """Messages that wait in `KernelClient.messages` for a reader that lags behind."""
 
-MakeError = Callable[[ExecutionResult | None], Exception]
-"""Makes the error for one waiter from the result so far of an execution (None: of another request)."""
+OUTPUT_BUDGET = 256 * 1024 * 1024
+"""Bytes of output that all executions under way on one client keep together."""
 
 
 class KernelClient(KernelRequests):
@@ -51,23 +50,38 @@ class KernelClient(KernelRequests):
 
     ``stdin`` is an async callable ``(prompt, password) → str`` that answers the kernel's questions; without
     one, the kernel is told that nobody answers. ``interrupter`` is what interrupts the kernel; by default
-    it sends an ``interrupt_request``. ``on_execution_state`` is called with "busy" or "idle".
+    it sends an ``interrupt_request``. ``on_execution_state`` is called with "busy" or "idle", ``on_replaced``
+    when another process turned out to have taken the kernel's place.
+
+    ``output_budget`` bounds the output messages that all executions under way keep together, in bytes (None: no
+    bound beyond their own ``output_limit``, and what has no limit takes no part); those that hold most give up
+    their oldest, which is counted.
     """
 
-    def __init__(self, channels: Channels | None = None, *, stdin: StdinHandler | None = None) -> None:
+    def __init__(
+        self,
+        channels: Channels | None = None,
+        *,
+        stdin: StdinHandler | None = None,
+        output_budget: int | None = OUTPUT_BUDGET,
+    ) -> None:
         self.stdin = stdin
-        self.interrupter: Callable[[], Awaitable[None]] = self._interrupt_by_message
         self.on_execution_state: Callable[[str], None] | None = None
+        self.on_replaced: Callable[[], None] | None = None
         self._channels: Channels | None = None
         self._closed = False
         self._refusal: MakeError | None = _no_channels
-        self._router = Router()
-        self._executions: dict[str, Execution] = {}
-        self._replies: dict[str, asyncio.Future[Message]] = {}
-        self._conditions: dict[asyncio.Future[None], Callable[[], bool]] = {}
-        self._grace_timers: dict[str, asyncio.TimerHandle] = {}
+        self._session = KernelSession()
+        self._budget = OutputBudget(output_budget)
+        self._tasks = TaskSet()
+        self._under_way = UnderWay(on_started=self._started, on_ended=self._ended)
+        self._interrupts = Interrupts(self._under_way, self.until, probe=self.kernel_info)
+        self._interrupts.send = self._interrupt_by_message
+        self._deadlines = Deadlines(self._under_way, self._interrupts, self._tasks)
         self._prompts = Prompts(self)
-        self._last_arrival = 0.0
+        self._comms = Comms(self)
+        self._side_shells = Subshells(self, busy=lambda: self._under_way.executing or self.executing)
+        self._tracer: Tracer | None = None
         self._handlers = Handlers()
         self._streams: WeakSet[MessageStream] = WeakSet()
         if channels is not None:
@@ -83,7 +97,9 @@ class KernelClient(KernelRequests):
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else self.execution_state if self._channels else "detached"
-        return f"<KernelClient {state}, {len(self._router.requests)} requests>"
+        return f"<KernelClient {state}, {len(self._under_way.router.requests)} requests>"
+
+    # Its channels
 
     def attach(self, channels: Channels) -> None:
         """Talk over these channels from here on, with the handlers and ``stdin`` there are.
@@ -96,7 +112,9 @@ class KernelClient(KernelRequests):
             raise RuntimeError("the client has channels already; detach it first")
         self._channels = channels
         self._refusal = None
-        self._router = Router()
+        self._session = KernelSession()
+        self._under_way.router = Router()
+        self._comms.start()
         channels.on_closed = self._channels_lost
         channels.on_message = self._received
 
@@ -106,17 +124,14 @@ class KernelClient(KernelRequests):
         The channels stay open; only `request_shutdown` and interrupts still go out.
         """
         self._refusal = make_error
-        for timer in self._grace_timers.values():
-            timer.cancel()
-        self._grace_timers.clear()
-        executions, self._executions = self._executions, {}
-        for execution in executions.values():
-            execution.fail(make_error)
-        waiting: list[asyncio.Future[Any]] = [*self._replies.values(), *self._conditions]
-        for future in waiting:
-            if not future.done():
-                future.set_exception(make_error(None))
-        self._router = Router()
+        self.fail_waiting(make_error)
+        self._comms.fail(make_error)
+        self._side_shells.fail()
+        self._under_way.router = Router()
+
+    def fail_waiting(self, make_error: MakeError) -> None:
+        """Fail all that wait; requests that are sent later are not concerned. Late answers go to handlers."""
+        self._under_way.fail(make_error)
         self._prompts.withdraw_all()
 
     async def detach(self, make_error: MakeError, *, discard: bool = False) -> None:
@@ -127,6 +142,7 @@ class KernelClient(KernelRequests):
         """
         channels, self._channels = self._channels, None
         self.refuse(make_error)
+        self._tasks.cancel()
         self.interrupter = self._interrupt_by_message
         try:
             if channels is not None:
@@ -135,8 +151,22 @@ class KernelClient(KernelRequests):
         finally:
             await self._prompts.aclose()
 
+    async def close_subshells(self) -> None:
+        """Delete the subshells we made in a kernel that lives on, within two seconds; more cannot be made."""
+        await self._side_shells.aclose()
+
     async def aclose(self) -> None:
-        """Close for good: what waits gets `ClientClosed`. The kernel is not told. May be called again."""
+        """Close for good: what waits gets `ClientClosed`. May be called again.
+
+        Of a kernel that lives on our subshells are deleted, within two seconds; otherwise it is told nothing.
+        """
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._comms.aclose)
+            stack.push_async_callback(self._tasks.aclose)
+            stack.push_async_callback(self._close_channels)
+            stack.push_async_callback(self._side_shells.aclose)
+
+    async def _close_channels(self) -> None:
         self._closed = True
         for stream in list(self._streams):
             stream.end()
@@ -144,18 +174,26 @@ class KernelClient(KernelRequests):
 
     # Requests
 
-    def _start(self, message: Message, output_limit: int | None) -> Execution:
+    def _start(self, message: Message, options: ExecuteOptions) -> Execution:
         message.content["allow_stdin"] = self.stdin is not None
         self.send("shell", message)
-        self._router.add(Request(message.msg_id, "shell", needs_idle=True))
-        execution = Execution(message.msg_id, output_limit=output_limit, interrupt=self._interrupt_execution)
-        self._executions[message.msg_id] = execution
+        request = Request(message.msg_id, "shell", needs_idle=True)
+        execution = Execution(
+            message.msg_id,
+            output_limit=options.output_limit,
+            budget=self._budget,
+            interrupt=self._interrupt_execution,
+            on_cancelled=self._execution_cancelled if options.interrupt_on_cancel else None,
+        )
+        self._under_way.add_execution(request, execution)
+        self._deadlines.sent(request, options.timeout, options.queue_timeout)
         return execution
 
     async def request_shutdown(self, *, restart: bool = False) -> Message:
         """Send a shutdown request and wait for the reply; no more. Source: "Kernel shutdown"."""
         request = messages.shutdown_request(restart=restart)
-        return await self._reply_to(request, "control", self._transmit)
+        self._transmit("control", request)
+        return await self._under_way.reply_to(Request(request.msg_id, "control", needs_idle=False))
 
     def send(self, channel: str, message: Message) -> None:
         """Send any message; what answers it goes to handlers. Raises as requests do."""
@@ -164,38 +202,40 @@ class KernelClient(KernelRequests):
         self._transmit(channel, message)
 
     async def _ask(self, message: Message, channel: str = "shell") -> Message:
-        return await self._reply_to(message, channel, self.send)
-
-    async def _reply_to(
-        self, message: Message, channel: str, send: Callable[[str, Message], None]
-    ) -> Message:
-        send(channel, message)
-        request = Request(message.msg_id, channel, needs_idle=False)
-        self._router.add(request)
-        reply = self._replies[message.msg_id] = asyncio.get_running_loop().create_future()
-        try:
-            answer: Message = await reply
-            return answer
-        finally:
-            self._router.forget(request)
-            self._replies.pop(message.msg_id, None)
+        self.send(channel, message)
+        return await self._under_way.reply_to(Request(message.msg_id, channel, needs_idle=False))
 
     def _transmit(self, channel: str, message: Message) -> None:
         if self._channels is None:
             raise (self._refusal or _no_channels)(None)
         self._channels.send(channel, message)
+        if self._tracer is not None:
+            self._tracer.show("sent", channel, message)
+
+    @property
+    def _subshells(self) -> Subshells:
+        return self._side_shells
 
     # Interrupting
 
     @property
+    def interrupter(self) -> Callable[[], Awaitable[None]]:
+        """An async callable that interrupts whatever the kernel runs."""
+        return self._interrupts.send
+
+    @interrupter.setter
+    def interrupter(self, send: Callable[[], Awaitable[None]]) -> None:
+        self._interrupts.send = send
+
+    @property
     def execution_state(self) -> str:
         """``"busy"`` while the kernel handles anybody's request, else ``"idle"``, as far as it told us."""
-        return "busy" if self._router.active else "idle"
+        return "busy" if self._under_way.router.active else "idle"
 
     @property
     def executing(self) -> bool:
         """Whether the kernel runs code, anybody's, as far as it told us."""
-        return bool(self._router.executing())
+        return bool(self._under_way.router.executing())
 
     async def interrupt(self, *, grace: float = INTERRUPT_GRACE) -> InterruptOutcome:
         """Interrupt what the kernel runs, and tell after at most ``grace`` seconds what became of it.
@@ -203,47 +243,21 @@ class KernelClient(KernelRequests):
         ``IDLE``: it is ready for more. ``IGNORED``: it runs on or does not answer. ``DIED``: it is gone.
         Cancelling ends only the wait.
         """
-        running = self._router.executing()
-        for execution in map(self._executions.get, running):
-            if execution is not None:
-                execution.mark_interrupted()
-        try:
-            async with asyncio.timeout(grace):
-                await self._until_begun(running)
-                await self.interrupter()
-                if running:
-                    await self.until(lambda: not running & self._router.executing())
-                else:
-                    # Nothing seems to run, so that only an answer shows that the kernel survived.
-                    await self.kernel_info()
-        except TimeoutError:
-            return InterruptOutcome.IGNORED
-        except KernelDied:
-            return InterruptOutcome.DIED
-        return InterruptOutcome.IDLE
+        return await self._interrupts.everything(grace)
 
     async def _interrupt_execution(self, execution: Execution) -> InterruptOutcome | None:
-        """Interrupt an execution once it runs; None where it ended before."""
-        request = self._router.requests.get(execution.msg_id)
-        try:
-            if request is not None:
-                await self.until(lambda: request.busy or execution.done())
-        except KernelDied:
-            return InterruptOutcome.DIED
-        return None if execution.done() else await self.interrupt()
+        request = self._under_way.router.requests.get(execution.msg_id)
+        return None if request is None else await self._interrupts.one(request, INTERRUPT_GRACE)
 
-    async def _until_begun(self, msg_ids: set[str]) -> None:
-        """Wait a moment until these executions say more than busy.
-
-        ipykernel loses an interrupt that comes between its busy and its preparations for one.
-        """
-        requests = [request for request in map(self._router.requests.get, msg_ids) if request is not None]
-        with suppress(TimeoutError):
-            async with asyncio.timeout(BEGIN_GRACE):
-                await self.until(lambda: all(request.begun for request in requests))
+    def _execution_cancelled(self, execution: Execution) -> None:
+        request = self._under_way.router.requests.get(execution.msg_id)
+        if request is not None:
+            self._deadlines.cancelled(request)
 
     async def _interrupt_by_message(self) -> None:
         self._transmit("control", messages.interrupt_request())
+
+    # Watching
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until a message makes a condition true; it is looked at after handlers saw each message.
@@ -252,16 +266,7 @@ class KernelClient(KernelRequests):
         """
         if self._refusal is not None:
             raise self._refusal(None)
-        if condition():
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._conditions[future] = condition
-        try:
-            await future
-        finally:
-            self._conditions.pop(future, None)
-
-    # Watching
+        await self._under_way.until(condition)
 
     def add_handler(self, handler: Handler, channels: Iterable[str] | None = None) -> None:
         """Call ``handler(channel, message)`` for every message received, or for those of some channels.
@@ -283,6 +288,38 @@ class KernelClient(KernelRequests):
         self._streams.add(stream)
         return stream
 
+    def open_comm(
+        self,
+        target_name: str,
+        data: dict[str, Any] | None = None,
+        *,
+        metadata: dict[str, Any] | None = None,
+        buffers: Sequence[bytes | bytearray | memoryview] | None = None,
+        comm_id: str | None = None,
+    ) -> Comm:
+        """Open a comm to a target in the kernel; see `Comm`. Does not wait: kernels do not confirm it.
+
+        A kernel that does not know the target closes the comm. Raises as requests do, and `ValueError` for a
+        ``comm_id`` that is in use. Source: Messaging in Jupyter, "Opening a Comm".
+        """
+        return self._comms.open(target_name, data, metadata=metadata, buffers=buffers, comm_id=comm_id)
+
+    def on_comm(self, target_name: str, handler: CommHandler | None) -> None:
+        """Call ``handler(comm, open_message)``, sync or async, for each comm that the kernel opens to a target.
+
+        None removes the handler. See `Comms.on_open` for the life of async handlers.
+        """
+        self._comms.on_open(target_name, handler)
+
+    @property
+    def trace(self) -> WireTrace | None:
+        """Called with a `TraceEntry`, without secrets, for every message that passes; see `log_trace`."""
+        return None if self._tracer is None else self._tracer.trace
+
+    @trace.setter
+    def trace(self, trace: WireTrace | None) -> None:
+        self._tracer = None if trace is None else Tracer(trace)
+
     async def settle(self) -> None:
         """Wait until what a kernel sent before its end has arrived: until nothing more comes.
 
@@ -292,69 +329,64 @@ class KernelClient(KernelRequests):
         while True:
             before = time.monotonic()
             await asyncio.sleep(SETTLE_QUIET)
-            if self._last_arrival < before or time.monotonic() > end:
+            if self._under_way.last_arrival < before or time.monotonic() > end:
                 return
 
     # What arrives
 
     def _received(self, channel: str, message: Message) -> None:
-        self._last_arrival = time.monotonic()
+        if self._tracer is not None:
+            self._tracer.show("received", channel, message)
         state = self.execution_state
-        request, step = self._router.received(channel, message)
+        origin = self._session.origin(message)
+        if origin is Origin.STALE:
+            self._handlers.call(channel, message)
+            return
+        if origin is Origin.NEW:
+            self._replaced(message)
+        self._under_way.received(channel, message)
         if channel == "stdin" and message.msg_type == "input_request":
             self._prompts.answer(message)
-        elif request is not None:
-            self._apply(request, step, message)
-        self._tell_state(since=state)
-        self._handlers.call(channel, message)
-        self._look_at_conditions()
-
-    def _tell_state(self, *, since: str) -> None:
-        if self.execution_state != since and self.on_execution_state is not None:
+        self._comms.received(channel, message)
+        self._side_shells.received(channel, message)
+        if self.execution_state != state and self.on_execution_state is not None:
             self.on_execution_state(self.execution_state)
+        self._handlers.call(channel, message)
+        self._under_way.look_at_conditions()
 
-    def _look_at_conditions(self) -> None:
-        for future, condition in list(self._conditions.items()):
-            if not future.done() and condition():
-                future.set_result(None)
+    def _started(self, request: Request) -> None:
+        self._deadlines.started(request)
 
-    def _apply(self, request: Request, step: Step, message: Message) -> None:
-        """Let a message take its effect on the request it belongs to."""
-        execution = self._executions.get(request.msg_id)
-        if step is Step.OUTPUT and execution is not None:
-            execution.add_output(message)
-        if request.done:
-            self._finish(request)
-        elif step is Step.REPLY or (step is Step.IDLE and execution is not None and execution.interrupted):
-            self._start_grace(request, IDLE_GRACE)
-
-    def _finish(self, request: Request) -> None:
-        self._router.forget(request)
-        if timer := self._grace_timers.pop(request.msg_id, None):
-            timer.cancel()
+    def _ended(self, request: Request) -> None:
+        self._deadlines.ended(request)
         self._prompts.withdraw(request.msg_id)
-        if execution := self._executions.pop(request.msg_id, None):
-            execution.finish(request.reply)
-        reply = self._replies.pop(request.msg_id, None)
-        if reply is not None and request.reply is not None and not reply.done():
-            reply.set_result(request.reply)
 
-    def _start_grace(self, request: Request, seconds: float) -> None:
-        """Wait for the other half of the answer, but not for ever."""
-        loop = asyncio.get_running_loop()
-        self._grace_timers[request.msg_id] = loop.call_later(seconds, self._grace_over, request)
+    def _replaced(self, message: Message) -> None:
+        """Another process answers: fail what the old one took with it, and find out about the rest."""
+        log.info("Another process has taken the kernel's place")
+        requests = self._under_way.router.requests.values()
+        lost, unclear = lost_requests(requests, message.parent_id)
+        self._under_way.router.replaced()
+        self._under_way.fail(_restarted, lost)
+        self._comms.fail(_restarted)
+        self._comms.start()
+        self._side_shells.fail()
+        if unclear:
+            self._tasks.start(self._fail_what_did_not_arrive(unclear), name="after-a-restart")
+        if self.on_replaced is not None:
+            self.on_replaced()
 
-    def _grace_over(self, request: Request) -> None:
-        """End the request, unless what it waits for may stand in a queue that is still being read."""
-        rest = self._last_arrival + IDLE_GRACE - time.monotonic()
-        if rest > 0:
-            self._start_grace(request, rest)
-        else:
-            state = self.execution_state
-            self._router.presume_idle(request)
-            self._finish(request)
-            self._tell_state(since=state)
-            self._look_at_conditions()
+    async def _fail_what_did_not_arrive(self, msg_ids: list[str]) -> None:
+        """Each channel keeps its order: what is not begun before the answer to a later request is lost."""
+        requests = self._under_way.router.requests
+        unclear = [request for request in map(requests.get, msg_ids) if request is not None]
+        for channel in dict.fromkeys(request.channel for request in unclear):
+            try:
+                await self._ask(messages.kernel_info_request(), channel)
+            except KernelError:
+                continue
+            lost = [r.msg_id for r in unclear if r.channel == channel and not r.started]
+            self._under_way.fail(_restarted, lost)
 
     def _channels_lost(self, error: Exception | None) -> None:
         """The far end closed the channels, or they broke; `detach` closes this end."""
@@ -369,3 +401,7 @@ class KernelClient(KernelRequests):
 
 def _no_channels(result: ExecutionResult | None) -> Exception:
     return ClientClosed("the client has no channels", result=result)
+
+
+def _restarted(result: ExecutionResult | None) -> Exception:
+    return KernelRestarted(None, result)

@@ -2,17 +2,22 @@
 
 import asyncio
 import logging
+from bisect import bisect_left
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from enum import Enum
+from operator import itemgetter
 
 from .launching import ExitInfo
 
 log = logging.getLogger(__name__)
 
 HISTORY = 1000
-"""How many events are kept for those who begin to read later."""
+"""How many events are kept for those who begin to read later, busy and idle apart."""
+
+BUSY_HISTORY = 100
+"""How many changes between busy and idle are kept, so that these many do not push out the others."""
 
 
 class KernelState(Enum):
@@ -57,8 +62,24 @@ class KernelExited:
     expected: bool
 
 
-KernelEvent = LaunchProgress | StateChanged | ExecutionStateChanged | KernelExited
+@dataclass(frozen=True, slots=True)
+class Unresponsive:
+    """A process is there, and has given no sign of life for ``silence`` seconds (``unresponsive_after``)."""
+
+    silence: float
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Responsive:
+    """A kernel that was `Unresponsive` is so no more."""
+
+    generation: int
+
+
+KernelEvent = LaunchProgress | StateChanged | ExecutionStateChanged | KernelExited | Unresponsive | Responsive
 OnEvent = Callable[[KernelEvent], None]
+_Numbered = tuple[int, KernelEvent]
 
 
 class EventLog:
@@ -66,7 +87,8 @@ class EventLog:
 
     def __init__(self, on_event: OnEvent | None = None) -> None:
         self._on_event = on_event
-        self._kept: deque[KernelEvent] = deque(maxlen=HISTORY)
+        self._kept: deque[_Numbered] = deque(maxlen=HISTORY)
+        self._kept_busy: deque[_Numbered] = deque(maxlen=BUSY_HISTORY)
         self._count = 0
         self._closed = False
         self._changed: asyncio.Future[None] | None = None
@@ -75,7 +97,8 @@ class EventLog:
         """Add an event; ignored after `close`."""
         if self._closed:
             return
-        self._kept.append(event)
+        kept = self._kept_busy if isinstance(event, ExecutionStateChanged) else self._kept
+        kept.append((self._count, event))
         self._count += 1
         self._wake()
         if self._on_event is not None:
@@ -96,17 +119,25 @@ class EventLog:
         """
         position = 0
         while True:
-            first = self._count - len(self._kept)
-            position = max(position, first)
-            if position < self._count:
-                position += 1
-                yield self._kept[position - 1 - first]
+            if (following := self._first_from(position)) is not None:
+                number, event = following
+                position = number + 1
+                yield event
             elif self._closed:
                 return
             else:
                 if self._changed is None:
                     self._changed = asyncio.get_running_loop().create_future()
                 await asyncio.shield(self._changed)
+
+    def _first_from(self, position: int) -> _Numbered | None:
+        """The first event kept with that number or a higher one."""
+        following = []
+        for kept in (self._kept, self._kept_busy):
+            place = bisect_left(kept, position, key=itemgetter(0))
+            if place < len(kept):
+                following.append(kept[place])
+        return min(following, key=itemgetter(0), default=None)
 
     def _wake(self) -> None:
         if self._changed is not None:

@@ -9,12 +9,16 @@
     │   └── StartupTimeout (TimeoutError)  nor did it fail, in the time it had
     ├── KernelDied                         it ended while somebody waited for an answer
     │   └── KernelRestarted                and another one took its place
+    ├── KernelUnresponsive                 it is there and gives no sign of life (``unresponsive_after``)
     ├── ClientClosed (ChannelClosed)       the client was closed while somebody waited
+    ├── NoReply                            the kernel was done with a request and did not answer it
     ├── ExecutionError                     raise_for_status(): the code raised
     ├── ExecutionInterrupted               raise_for_status(): it was interrupted
+    ├── ExecutionTimeout (TimeoutError)    raise_for_status(): it took or waited too long
     ├── ExecutionAborted                   raise_for_status(): it was never run
     ├── NotOwned                           the kernel is somebody else's
     ├── RestartFailed                      no kernel took the old one's place
+    ├── SubshellError                      a request about subshells was refused or not answered
     └── Unsupported                        this provider or kernel cannot do that
 
 Errors of `jupyter_protocol` pass unchanged. Data is in attributes, text in ``str``.
@@ -27,8 +31,8 @@ from typing import TYPE_CHECKING
 from jupyter_protocol import ChannelClosed
 
 if TYPE_CHECKING:
-    from .execution import ExecutionResult
     from .launching import ExitInfo
+    from .results import ExecutionResult
 
 
 class KernelError(Exception):
@@ -121,6 +125,21 @@ class KernelRestarted(KernelDied):
         return "the kernel was restarted before it answered"
 
 
+class KernelUnresponsive(KernelError):
+    """The kernel has not ended, but gave no sign of life for ``silence`` seconds while somebody waited.
+
+    It may still come back, and then do what it was asked; ``result`` as in `KernelDied`.
+    """
+
+    def __init__(self, silence: float, result: "ExecutionResult | None" = None) -> None:
+        super().__init__(silence, result)
+        self.silence = silence
+        self.result = result
+
+    def __str__(self) -> str:
+        return f"the kernel has given no sign of life for {self.silence:.1f} s"
+
+
 class ClientClosed(KernelError, ChannelClosed):
     """The client is closed, or was before the kernel answered; ``result`` as in `KernelDied`."""
 
@@ -129,6 +148,10 @@ class ClientClosed(KernelError, ChannelClosed):
     ) -> None:
         super().__init__(text)
         self.result = result
+
+
+class NoReply(KernelError):
+    """The kernel was done with a request, or ignored it, and sent no reply."""
 
 
 class _StatusError(KernelError):
@@ -156,6 +179,15 @@ class ExecutionInterrupted(_StatusError):
         return "the execution was interrupted"
 
 
+class ExecutionTimeout(_StatusError, TimeoutError):
+    """The code ran longer than its ``timeout``, or did not begin within its ``queue_timeout``."""
+
+    def __str__(self) -> str:
+        if self.result.reply is not None:
+            return "the execution took too long and was interrupted"
+        return "the execution took too long; the kernel did not answer for it when it was given up"
+
+
 class ExecutionAborted(_StatusError):
     """The code was not run, because of an error in an earlier request that had ``stop_on_error``."""
 
@@ -169,6 +201,21 @@ class NotOwned(KernelError):
 
 class RestartFailed(KernelError):
     """The old kernel ended and no new one could be started (``__cause__`` says why); the state is dead."""
+
+
+class SubshellError(KernelError):
+    """A kernel with subshells refused a request about one, or did not answer in time.
+
+    ``request`` is the type of the message, ``reason`` what the kernel said.
+    """
+
+    def __init__(self, request: str, reason: str) -> None:
+        super().__init__(request, reason)
+        self.request = request
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.request}: {self.reason}"
 
 
 class Unsupported(KernelError):

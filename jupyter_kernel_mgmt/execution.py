@@ -1,104 +1,32 @@
-"""`Execution`: code that was sent to a kernel; `ExecutionResult`: what became of it."""
+"""`Execution`: code that was sent to a kernel, to be awaited, iterated over and interrupted."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Literal
+from typing import Any
 
 from jupyter_protocol import Message
 
+from ._budget import OutputBudget
 from ._output_log import OutputDropped, OutputLog
-from ._outputs import Output, as_text, fold
-from .exceptions import ExecutionAborted, ExecutionError, ExecutionInterrupted, KernelDied
+from ._outputs import display_id, fold
+from .exceptions import KernelDied
+from .results import ExecutionResult, InterruptOutcome, Status, error_info, reply_status
 
-Status = Literal["ok", "error", "aborted", "interrupted"]
-
-
-class InterruptOutcome(Enum):
-    """What an interrupt led to: the kernel is idle again, goes on as if nothing had happened, or died."""
-
-    IDLE = "idle"
-    IGNORED = "ignored"
-    DIED = "died"
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorInfo:
-    """An error that code raised, in the kernel's words; ``traceback`` is a list of lines."""
-
-    ename: str
-    evalue: str
-    traceback: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionResult:
-    """The answer to an execution.
-
-    ``status`` is ``"ok"``, ``"error"`` (the code raised), ``"aborted"`` (it was not run) or
-    ``"interrupted"`` (by us); None in the partial result of an error. ``outputs`` are nbformat 4 dicts,
-    ``reply`` is the kernel's message (None where an interrupted kernel sent none), ``dropped`` the number of
-    output messages over the limit.
-    """
-
-    status: Status | None
-    execution_count: int | None
-    outputs: list[Output]
-    error: ErrorInfo | None
-    reply: Message | None
-    dropped: int
-
-    @property
-    def stdout(self) -> str:
-        """All that was written to stdout."""
-        return self._stream("stdout")
-
-    @property
-    def stderr(self) -> str:
-        """All that was written to stderr."""
-        return self._stream("stderr")
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """The MIME bundle of the code's value; empty without one."""
-        for output in reversed(self.outputs):
-            if output["output_type"] == "execute_result":
-                data: dict[str, Any] = output["data"]
-                return data
-        return {}
-
-    @property
-    def text(self) -> str:
-        """The code's value as plain text; empty without one."""
-        return as_text(self.data.get("text/plain"))
-
-    def raise_for_status(self) -> "ExecutionResult":
-        """The result itself if ``status`` is "ok".
-
-        Raises `ExecutionError`, `ExecutionInterrupted` or `ExecutionAborted` otherwise.
-        """
-        if self.status == "error":
-            raise ExecutionError(self)
-        if self.status == "interrupted":
-            raise ExecutionInterrupted(self)
-        if self.status == "aborted":
-            raise ExecutionAborted(self)
-        return self
-
-    def _stream(self, name: str) -> str:
-        return "".join(o["text"] for o in self.outputs if o["output_type"] == "stream" and o["name"] == name)
+OnInterrupt = Callable[["Execution"], Awaitable[InterruptOutcome | None]]
+OnCancelled = Callable[["Execution"], None]
 
 
 class Execution:
     """Code that a kernel was asked to run. Made, and sent, by ``execute(…)``.
 
     Await it for the `ExecutionResult`, any number of times and from any number of tasks. Raises
-    `KernelDied`, `KernelRestarted` or `ClientClosed`, with the output so far in ``.result``, when no
-    answer can come. Cancelling an awaiting task only ends that wait: the kernel runs on.
+    `KernelDied`, `KernelRestarted`, `KernelUnresponsive` or `ClientClosed`, with the output so far in
+    ``.result``, when no answer can come. Cancelling a task that awaits it or iterates over it only ends that
+    wait and the kernel runs on, unless it was made with ``interrupt_on_cancel``.
 
     Iterate over it for the output messages as they arrive, from the first kept one on, also after the
-    end. In the place of messages that the output limit left out stands one `OutputDropped`.
+    end. In the place of messages that a limit left out stands one `OutputDropped`. What others do to a
+    display shown here (``update_display_data``) is among them.
     """
 
     def __init__(
@@ -106,12 +34,17 @@ class Execution:
         msg_id: str,
         *,
         output_limit: int | None,
-        interrupt: "Callable[[Execution], Awaitable[InterruptOutcome | None]]",
+        budget: OutputBudget | None = None,
+        interrupt: OnInterrupt,
+        on_cancelled: OnCancelled | None = None,
     ) -> None:
         self.msg_id = msg_id
-        self._log = OutputLog(output_limit)
+        self._log = OutputLog(output_limit, budget)
         self._interrupt = interrupt
-        self.interrupted = False
+        self._on_cancelled = on_cancelled
+        self._shown: set[str] = set()
+        self._interrupted = False
+        self._timed_out = False
         self._result: ExecutionResult | None = None
         self._error: Exception | None = None
         self._loop = asyncio.get_running_loop()
@@ -150,7 +83,7 @@ class Execution:
         return InterruptOutcome.IDLE
 
     async def _wait(self) -> ExecutionResult:
-        await asyncio.wait([self._finished])
+        await self._until(self._finished)
         if self._error is not None:
             raise self._error
         assert self._result is not None, "a finished execution has a result or an error"
@@ -169,33 +102,69 @@ class Execution:
             else:
                 if self._more is None:
                     self._more = self._loop.create_future()
-                await asyncio.wait([self._more])
+                await self._until(self._more)
+
+    async def _until(self, future: "asyncio.Future[None]") -> None:
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            if self._on_cancelled is not None and not self.done():
+                self._on_cancelled(self)
+            raise
 
     # What the client calls, in the order of arrival:
 
     def add_output(self, message: Message) -> None:
         """Note an output message."""
+        if message.msg_type != "update_display_data" and (shown := display_id(message.content)):
+            self._shown.add(shown)
         self._log.append(message)
         self._wake()
 
+    def shows(self, update: Message) -> bool:
+        """Whether it shows the display that an ``update_display_data`` is about."""
+        return display_id(update.content) in self._shown
+
     def mark_interrupted(self) -> None:
         """An interrupt was sent while it ran: unless the code ended well, that is why it ended."""
-        self.interrupted = True
+        self._interrupted = True
 
-    def finish(self, reply: Message | None) -> None:
-        """It has ended with this reply, or without one after an interrupt."""
-        if not self.done():
-            status = "interrupted" if reply is None else _status(reply.content, interrupted=self.interrupted)
-            self._result = self._make_result(status, reply)
-            self._end()
+    def mark_timed_out(self) -> None:
+        """It is about to be interrupted for its time-out: whatever it answers, it took too long."""
+        self._timed_out = True
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether an interrupt was sent while it ran."""
+        return self._interrupted
+
+    def finish(self, reply: Message | None, *, idle_seen: bool = True) -> None:
+        """It has ended with this reply, or without one."""
+        status = reply_status(reply, interrupted=self._interrupted)
+        self._finish("timeout" if self._timed_out else status, reply, idle_seen=idle_seen)
+
+    def give_up(self, status: Status) -> None:
+        """Nobody waits for the end any longer: it has ended for its caller."""
+        self._finish(status, None, idle_seen=False)
 
     def fail(self, error: "Callable[[ExecutionResult], Exception]") -> None:
         """It has ended without an answer; the error is made with the output so far."""
         if not self.done():
-            self._error = error(self._make_result(None, None))
+            self._error = error(self._make_result(None, None, idle_seen=False))
+            self._end()
+
+    @property
+    def result(self) -> ExecutionResult | None:
+        """The result; None before the end, and where there is an error instead."""
+        return self._result
+
+    def _finish(self, status: Status, reply: Message | None, *, idle_seen: bool) -> None:
+        if not self.done():
+            self._result = self._make_result(status, reply, idle_seen=idle_seen)
             self._end()
 
     def _end(self) -> None:
+        self._log.close()
         self._finished.set_result(None)
         self._wake()
 
@@ -204,39 +173,18 @@ class Execution:
             self._more.set_result(None)
             self._more = None
 
-    def _make_result(self, status: Status | None, reply: Message | None) -> ExecutionResult:
-        outputs = fold(self._log.kept())
+    def _make_result(
+        self, status: Status | None, reply: Message | None, *, idle_seen: bool
+    ) -> ExecutionResult:
+        outputs, displays = fold(self._log.kept())
         count = None if reply is None else reply.content.get("execution_count")
         return ExecutionResult(
             status=status,
             execution_count=count if isinstance(count, int) else None,
             outputs=outputs,
-            error=None if reply is None else _error(reply.content, outputs),
+            error=error_info(reply, outputs),
             reply=reply,
             dropped=self._log.dropped,
+            idle_seen=idle_seen,
+            displays=displays,
         )
-
-
-def _status(content: dict[str, Any], *, interrupted: bool) -> Status:
-    """What a reply says. Kernels spell "aborted" in two ways and may say nothing where all went well."""
-    status = content.get("status", "ok")
-    if status == "ok":
-        return "ok"
-    if interrupted:
-        return "interrupted"
-    return "aborted" if status in ("aborted", "abort") else "error"
-
-
-def _error(content: dict[str, Any], outputs: list[Output]) -> ErrorInfo | None:
-    """The error in a reply, or else in the outputs: some kernels put it only there."""
-    candidates = [content] if content.get("status") == "error" else []
-    candidates += [output for output in reversed(outputs) if output["output_type"] == "error"]
-    for candidate in candidates:
-        if "ename" in candidate:
-            lines = candidate.get("traceback")
-            return ErrorInfo(
-                str(candidate["ename"]),
-                str(candidate.get("evalue", "")),
-                tuple(map(str, lines)) if isinstance(lines, list) else (),
-            )
-    return None

@@ -25,10 +25,12 @@ from .exceptions import (
     StartupTimeout,
     Unsupported,
 )
-from .execution import Execution, ExecutionResult, InterruptOutcome
+from .execution import Execution
 from .launching import ExitInfo, Launched
 from .managerbase import KernelManagerBase
-from .requests import KernelRequests
+from .requests import ExecuteOptions, KernelRequests
+from .results import ExecutionResult, InterruptOutcome
+from .subshells import Subshells
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ class Kernel(KernelRequests):
         owned: bool,
         relaunch: Relaunch | None = None,
         startup_timeout: float = STARTUP_TIMEOUT,
+        unresponsive_after: float | None = None,
         stdin: StdinHandler | None = None,
         events: EventLog | None = None,
         resources: AsyncExitStack | None = None,
@@ -70,6 +73,7 @@ class Kernel(KernelRequests):
         self.client = KernelClient(stdin=stdin)
         self.client.on_execution_state = self._execution_state_changed
         self.startup_timeout = startup_timeout
+        self.unresponsive_after = unresponsive_after
         self._relaunch = relaunch
         self._events = events or EventLog()
         self._resources = resources or AsyncExitStack()
@@ -151,11 +155,15 @@ class Kernel(KernelRequests):
 
     # What it does
 
-    def _start(self, message: Message, output_limit: int | None) -> Execution:
-        return self.client._start(message, output_limit)
+    def _start(self, message: Message, options: ExecuteOptions) -> Execution:
+        return self.client._start(message, options)
 
     async def _ask(self, message: Message, channel: str = "shell") -> Message:
         return await self.client._ask(message, channel)
+
+    @property
+    def _subshells(self) -> Subshells:
+        return self.client._subshells
 
     async def interrupt(self) -> InterruptOutcome:
         """Interrupt what it runs, in the way the kernel wants, and tell truthfully what became of it.
@@ -297,7 +305,13 @@ class Kernel(KernelRequests):
                 raise LaunchError("a kernel of ours needs a manager, and its provider gave none")
             number = 1 if previous is None else previous.number + 1
             self._generation = Generation(
-                number, launched, self.client, owned=self.owned, on_exit=self._process_ended
+                number,
+                launched,
+                self.client,
+                owned=self.owned,
+                on_exit=self._process_ended,
+                on_event=self._events.emit,
+                unresponsive_after=self.unresponsive_after,
             )
             if previous is not None:
                 await previous.release(_restarted)

@@ -7,6 +7,7 @@ that a subclass lacks are named by `missing_methods`.
 
 import asyncio
 import signal as signals
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ._threads import in_thread
@@ -18,6 +19,20 @@ WAIT_TIMEOUT = 1.0
 """Seconds that a blocking ``wait`` has to return once the kernel was closed."""
 
 KILL = int(getattr(signals, "SIGKILL", signals.SIGTERM))
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """What the operating system says of a kernel's process at one moment.
+
+    ``stopped``: it cannot run until somebody lets it (SIGSTOP, a debugger). ``cpu_time``: processor time
+    used so far in seconds, best with that of its children. ``running``: it has work to do or waits for a
+    disk, so that it makes progress though ``cpu_time`` may not show it.
+    """
+
+    stopped: bool
+    cpu_time: float
+    running: bool = False
 
 
 class KernelManagerBase:
@@ -62,6 +77,14 @@ class KernelManagerBase:
         """The end of what the process wrote to stdout and stderr; empty where that is not known."""
         return ""
 
+    async def process_state(self) -> ProcessState | None:
+        """What the process does right now; None where that is not known.
+
+        Optional, for ``unresponsive_after``: asked at most a few times a second, and only while the kernel
+        gives no other sign of life. Cancelling it is safe.
+        """
+        return None
+
     async def aclose(self) -> None:
         """Release everything. A kernel that we started is ended and reaped, one that was adopted let go.
 
@@ -103,6 +126,10 @@ class BlockingManagerBase:
         """The end of what the process wrote; empty where that is not known."""
         return ""
 
+    def process_state(self) -> ProcessState | None:
+        """What the process does right now; None where that is not known."""
+        return None
+
     def aclose(self) -> None:
         """Release everything; end and reap a kernel that we started. May be called again."""
         raise NotImplementedError
@@ -142,6 +169,11 @@ class ThreadedManager(KernelManagerBase):
 
     async def output_tail(self) -> str:
         return await in_thread(self.blocking.output_tail, name="kernel-output-tail")
+
+    async def process_state(self) -> ProcessState | None:
+        if type(self.blocking).process_state is BlockingManagerBase.process_state:
+            return None  # known without a thread
+        return await in_thread(self.blocking.process_state, name="kernel-process-state")
 
     async def aclose(self) -> None:
         try:

@@ -14,6 +14,7 @@ from typing import Any
 from jupyter_protocol import ConnectionInfo
 
 from ._prompts import StdinHandler
+from ._silence_watch import check_unresponsive_after
 from .discovery import KernelFinder, shared_finder
 from .events import EventLog, LaunchProgress, OnEvent
 from .exceptions import LaunchError
@@ -72,6 +73,7 @@ def launch(
     launch_params: Mapping[str, Any] | None = None,
     transport: Transport = "auto",
     startup_timeout: float = STARTUP_TIMEOUT,
+    unresponsive_after: float | None = None,
     stdin: StdinHandler | None = None,
     finder: KernelFinder | None = None,
     on_event: OnEvent | None = None,
@@ -85,6 +87,11 @@ def launch(
     loop, for as long as kernels of it are open). ``on_event(event)`` hears everything from the first
     progress on.
 
+    ``unresponsive_after`` seconds without a sign of life from a process that is stopped, or from a kernel
+    whose heartbeat ought to answer, give an `Unresponsive` event, and a `KernelUnresponsive` to those who
+    wait; the kernel is not ended, and a `Responsive` tells of its return. One that computes is not reported,
+    nor is one that may be waiting in code with no heartbeat beside it. None reports nothing.
+
     Raises `NoSuchKernel`, `NoSuchProvider`, `Unsupported`, `LaunchError` (it could not be started, or died;
     with exit code, command and the end of its output) or `StartupTimeout`. Cancelling it ends what was
     started and leaves nothing behind.
@@ -95,7 +102,10 @@ def launch(
         launch_params=dict(launch_params or {}),
         transport=transport,
     )
-    return Opening(_launch(kernel_type, request, startup_timeout, stdin, finder, on_event))
+    check_unresponsive_after(unresponsive_after)
+    return Opening(
+        _launch(kernel_type, request, startup_timeout, unresponsive_after, stdin, finder, on_event)
+    )
 
 
 def connect(
@@ -103,24 +113,32 @@ def connect(
     *,
     manager: KernelManagerBase | BlockingManagerBase | None = None,
     startup_timeout: float = STARTUP_TIMEOUT,
+    unresponsive_after: float | None = None,
     stdin: StdinHandler | None = None,
 ) -> Opening:
     """Talk to a kernel that runs already. ``await`` it or use ``async with``; the `Kernel` is not owned.
 
     ``connection`` is a connection file (looked for here, then in Jupyter's runtime directory), the dict in
     one, a `ConnectionInfo` or a `Launched`. With a ``manager`` its death is noticed and `Kernel.wait` works;
-    the manager stays its caller's. `Kernel.aclose` only disconnects.
+    the manager stays its caller's. `Kernel.aclose` only disconnects. ``unresponsive_after`` is as in
+    `launch`; without a manager only the heartbeat of an idle kernel counts, since a busy one may compute.
+
+    A kernel that is busy with somebody else's code is ready where it answers on control; one that answers on
+    shell alone is waited for. Encrypted kernels and other packers need no more than what the file says.
 
     Raises `LaunchError` for a file that cannot be used, `KernelDied`, or `StartupTimeout` when no answer
-    comes within ``startup_timeout`` seconds. Cancelling it disconnects.
+    comes within ``startup_timeout`` seconds; it says whether the kernel is busy, absent or encrypted in
+    another way. Cancelling it disconnects.
     """
-    return Opening(_connect(connection, manager, startup_timeout, stdin))
+    check_unresponsive_after(unresponsive_after)
+    return Opening(_connect(connection, manager, startup_timeout, unresponsive_after, stdin))
 
 
 async def _launch(
     kernel_type: str,
     request: LaunchRequest,
     startup_timeout: float,
+    unresponsive_after: float | None,
     stdin: StdinHandler | None,
     finder: KernelFinder | None,
     on_event: OnEvent | None,
@@ -139,6 +157,7 @@ async def _launch(
             owned=True,
             relaunch=relaunch,
             startup_timeout=startup_timeout,
+            unresponsive_after=unresponsive_after,
             stdin=stdin,
             events=events,
             resources=resources.pop_all(),
@@ -150,9 +169,12 @@ async def _connect(
     connection: Connection,
     manager: KernelManagerBase | BlockingManagerBase | None,
     startup_timeout: float,
+    unresponsive_after: float | None,
     stdin: StdinHandler | None,
 ) -> Kernel:
-    kernel = Kernel(owned=False, startup_timeout=startup_timeout, stdin=stdin)
+    kernel = Kernel(
+        owned=False, startup_timeout=startup_timeout, unresponsive_after=unresponsive_after, stdin=stdin
+    )
     return await kernel.open(_reached(connection, manager))
 
 

@@ -21,12 +21,13 @@ from .sockets.options import connecting_socket
 class Heartbeat:
     """Sends a beat every ``interval`` seconds on the running loop and notes the echoes.
 
-    ``silence`` is the number of seconds since the last echo, None before the first: a kernel that never
-    echoes has no heartbeat, and its silence says nothing.
+    ``echoes`` counts them. ``silence`` is the number of seconds since the last echo, None before the first: a
+    kernel that never echoes has no heartbeat, and its silence says nothing.
     """
 
     def __init__(self, connection_info: ConnectionInfo, *, interval: float = 1.0) -> None:
         self.interval = interval
+        self.echoes = 0
         self._info = connection_info
         self._shared: SharedContext | None = None
         self._pump: Pump | None = None
@@ -103,5 +104,6 @@ class Heartbeat:
         self._timer = asyncio.get_running_loop().call_later(self.interval, self._beat)
 
     def _received(self, frames: list[bytes]) -> None:
+        self.echoes += 1
         self._last_echo = asyncio.get_running_loop().time()
         self._echo.set()

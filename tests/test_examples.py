@@ -14,6 +14,8 @@ EXPECTED = {
     "stream_output": ["tick 0", "tick 4", "interrupt: idle", "status: interrupted"],
     "many_requests": ["request 7: error, division by zero", "19 of 20 went well", "import"],
     "connect": ["its pid:", "ours to end: False", "still there: 'yes'"],
+    "comms": ["sum: 6 reversed: [3, 2, 1]", "opened by the kernel: {'steps': 1}", "[1]"],
+    "subshells": ["completions: ['import']", "while it runs: True", "inspect: True"],
     "write_a_provider": ["starting Python with -O", "asserts: False"],
 }
 

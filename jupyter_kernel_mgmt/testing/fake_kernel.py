@@ -2,15 +2,19 @@
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Protocol, Self
 
 from jupyter_protocol import ChannelClosed, Message, messages
 
 from ..channels import OnMessage
+from ._answers import SUBSHELLS, answer
+from ._fake_shell import FakeShell
+from .fake_comms import FakeComms
+from .fake_run import Behaviour, FakeRun
+from .quirks import Quirks
 
 log = logging.getLogger(__name__)
 
@@ -25,64 +29,8 @@ class KernelSide(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quirks:
-    """How a kernel misbehaves; all of it was seen in kernels that people use. By default it does not.
-
-    ``silent`` answers nothing at all. ``lost_on_iopub`` is how many of the first iopub messages get lost, as
-    with a young subscription. The words are what replies say of code that was interrupted or not run.
-    """
-
-    silent: bool = False
-    lost_on_iopub: int = 0
-    says_idle: bool = True
-    says_status_in_replies: bool = True
-    replies_before_busy: bool = False
-    answers_on_control: bool = True
-    answers_kernel_info_on_control: bool = True
-    ignores_interrupts: bool = False
-    ignores_shutdown: bool = False
-    aborted_word: Literal["aborted", "abort"] = "aborted"
-    interrupted_word: Literal["error", "abort", "ok"] = "error"
-
-
-class FakeRun:
-    """One execution, as the behaviour sees it: ``code``, and what code may do."""
-
-    def __init__(self, kernel: "FakeKernel", request: Message) -> None:
-        self.kernel = kernel
-        self.request = request
-        self.code: str = request.content["code"]
-        self.answers: asyncio.Queue[str] = asyncio.Queue()
-
-    def publish(self, message: Message) -> None:
-        """Send a message on iopub; make it with ``parent=run.request``."""
-        self.kernel.send("iopub", message)
-
-    def write(self, text: str, name: Literal["stdout", "stderr"] = "stdout") -> None:
-        """Print text."""
-        self.publish(messages.stream(name, text, parent=self.request))
-
-    def display(self, data: dict[str, Any], **options: Any) -> None:
-        """Show a MIME bundle; options as of `jupyter_protocol.messages.display_data`."""
-        self.publish(messages.display_data(data, parent=self.request, **options))
-
-    def result(self, text: str) -> None:
-        """Give the value of the code."""
-        count = self.kernel.execution_count
-        self.publish(messages.execute_result(count, {"text/plain": text}, parent=self.request))
-
-    async def input(self, prompt: str = "", *, password: bool = False) -> str:
-        """Ask the client for a line. Raises `RuntimeError` where it said that nobody answers."""
-        if not self.request.content.get("allow_stdin"):
-            raise RuntimeError("this client does not answer questions")
-        question = messages.input_request(prompt, password=password, parent=self.request)
-        self.kernel.send("stdin", question)
-        return await self.answers.get()
-
-
-Behaviour = Callable[[FakeRun], Awaitable[None]]
-"""Runs instead of code: returns where the code ends well and raises what the code raises."""
+Debugger = Callable[["FakeKernel", dict[str, Any]], dict[str, Any]]
+"""Called with the kernel and a request of the Debug Adapter Protocol; returns the response."""
 
 
 class FakeKernel:
@@ -90,10 +38,12 @@ class FakeKernel:
 
     ``behaviour`` is an async callable that gets each `FakeRun`; by default code does nothing. It is
     cancelled to interrupt it. ``quirks`` say how the kernel misbehaves and may be changed at any time.
-    ``on_shutdown(restart)`` is called once it answered a shutdown request. ``received`` holds all that
-    came, as ``(channel, message)``.
+    ``on_shutdown(restart)`` is called once it answered a shutdown request. ``debugger(kernel, request)``
+    answers debugger requests; without one they get no reply. ``received`` holds all that came, as
+    ``(channel, message)``; ``comms`` its comms; ``subshells`` the ids of its subshells.
 
-    Requests on shell are handled one after the other, those on control at once, each between busy and idle.
+    Requests on shell are handled one after the other in each shell, those on control at once, each between
+    busy and idle. As in ipykernel, an interrupt stops code in the main shell only.
     """
 
     def __init__(
@@ -103,23 +53,28 @@ class FakeKernel:
         *,
         quirks: Quirks | None = None,
         on_shutdown: Callable[[bool], None] | None = None,
+        debugger: Debugger | None = None,
     ) -> None:
         self.side = side
         self.behaviour = behaviour or _nothing
         self.quirks = quirks or Quirks()
         self.on_shutdown = on_shutdown
+        self.debugger = debugger
         self.received: list[tuple[str, Message]] = []
         self.execution_count = 0
+        self.session_id: str | None = None
+        self.comms = FakeComms(self)
         self._more_received = asyncio.Event()
         self._published = 0
-        self._queue: deque[Message] = deque()
-        self._arrival = asyncio.Event()
-        self._worker: asyncio.Task[None] | None = None
-        self._run: FakeRun | None = None
-        self._running: asyncio.Future[None] | None = None
+        self._held_idles: list[Message] = []
+        self._debugged: Message | None = None
+        self._questions: dict[str, FakeRun] = {}
+        self._main = FakeShell(self, "main")
+        self._subshells: dict[str, FakeShell] = {}
+        self._ended: list[FakeShell] = []
 
     async def __aenter__(self) -> Self:
-        self._worker = asyncio.create_task(self._work(), name="fake-kernel")
+        self._main.start()
         self.side.on_message = self._arrived
         return self
 
@@ -131,14 +86,26 @@ class FakeKernel:
     def stop(self) -> None:
         """Die in the middle of whatever it does: nothing more is taken or answered."""
         self.quirks = Quirks(silent=True)
-        if self._worker is not None:
-            self._worker.cancel()
+        self._end_shells()
 
     async def aclose(self) -> None:
         """Stop, and wait until that has happened. May be called again."""
         self.stop()
-        if self._worker is not None:
-            await asyncio.wait([self._worker])
+        for shell in self._ended:
+            await shell.aclose()
+
+    def restart(self) -> None:
+        """What clients see where somebody else restarted the kernel: another session, which knows nothing.
+
+        What ran or was queued, comms and subshells are gone without a word.
+        """
+        self._end_shells()
+        self.session_id = uuid.uuid4().hex
+        self.execution_count = 0
+        self.comms.opened.clear()
+        self._held_idles.clear()
+        self._main = FakeShell(self, "main")
+        self._main.start()
 
     def requests(self, msg_type: str) -> list[Message]:
         """What was received of one type."""
@@ -152,9 +119,9 @@ class FakeKernel:
         return found[count - 1]
 
     def interrupt(self) -> None:
-        """What SIGINT does: the code that runs stops, if any does."""
-        if self._running is not None and not self.quirks.ignores_interrupts:
-            self._running.cancel()
+        """What SIGINT does: the code that runs in the main shell stops, if any does."""
+        if not self.quirks.ignores_interrupts:
+            self._main.interrupt()
 
     def send(self, channel: str, message: Message) -> None:
         """Send something as the kernel; what it has nobody to send to is lost."""
@@ -164,10 +131,51 @@ class FakeKernel:
             self._published += 1
             if self._published <= self.quirks.lost_on_iopub:
                 return
+        if self.session_id is not None:
+            message.header["session"] = self.session_id
         try:
             self.side.send(channel, message)
         except ChannelClosed:
             log.debug("Nobody is there any more to get %r", message)
+
+    def debug_event(self, event: dict[str, Any]) -> None:
+        """Publish an event of the Debug Adapter Protocol, such as ``{"event": "stopped", "body": {…}}``."""
+        self.send("iopub", messages.debug_event(event, parent=self._debugged))
+
+    def release_idles(self) -> None:
+        """Send every idle that ``Quirks.holds_idle`` has kept."""
+        held, self._held_idles = self._held_idles, []
+        for message in held:
+            self.send("iopub", message)
+
+    # Subshells
+
+    @property
+    def subshells(self) -> list[str]:
+        """The ids of the subshells there are."""
+        return list(self._subshells)
+
+    def create_subshell(self) -> str:
+        """Make a subshell, as another client might."""
+        subshell_id = str(uuid.uuid4())
+        shell = self._subshells[subshell_id] = FakeShell(self, subshell_id)
+        shell.start()
+        return subshell_id
+
+    def delete_subshell(self, subshell_id: str) -> bool:
+        """End a subshell and what runs in it; False where there is none of that name."""
+        shell = self._subshells.pop(subshell_id, None)
+        if shell is None:
+            return False
+        shell.stop()
+        self._ended.append(shell)
+        return True
+
+    def _end_shells(self) -> None:
+        self._main.stop()
+        self._ended.append(self._main)
+        for subshell_id in self.subshells:
+            self.delete_subshell(subshell_id)
 
     # Requests
 
@@ -177,45 +185,59 @@ class FakeKernel:
         if self.quirks.silent:
             return
         if channel == "shell":
-            self._queue.append(message)
-            self._arrival.set()
+            self._put(message)
         elif channel == "control" and self.quirks.answers_on_control:
-            self._handle(channel, message)
-        elif channel == "stdin" and message.msg_type == "input_reply" and self._run is not None:
-            self._run.answers.put_nowait(message.content["value"])
+            self.handle(channel, message)
+        elif channel == "stdin" and message.msg_type == "input_reply" and self._questions:
+            # A reply need not say which question it answers.
+            latest = next(reversed(self._questions))
+            answered = message.parent_id if message.parent_id in self._questions else latest
+            self._questions.pop(answered).answers.put_nowait(message.content["value"])
 
-    async def _work(self) -> None:
-        while True:
-            await self._arrival.wait()
-            while self._queue:
-                message = self._queue.popleft()
-                if message.msg_type == "execute_request":
-                    await self._execute(message)
-                else:
-                    self._handle("shell", message)
-            self._arrival.clear()
+    def _put(self, message: Message) -> None:
+        subshell_id = message.header.get("subshell_id")
+        if subshell_id is None or SUBSHELLS not in self.quirks.supported_features:
+            self._main.put(message)
+        elif subshell_id in self._subshells:
+            self._subshells[subshell_id].put(message)
+        else:
+            text = f"Unknown subshell_id {subshell_id!r}"
+            self.surround("shell", message, messages.error_reply(message, "UnknownSubshellError", text))
 
-    def _handle(self, channel: str, message: Message) -> None:
+    def handle(self, channel: str, message: Message) -> None:
         """Answer what can be answered at once."""
-        answer = _ANSWERS.get(message.msg_type)
-        if message.msg_type == "kernel_info_request" and channel == "control":
-            answer = answer if self.quirks.answers_kernel_info_on_control else None
-        self._busy_until(message, channel, None if answer is None else answer(message))
+        if message.msg_type == "debug_request":
+            self._debugged = message
+        early = self.quirks.replies_before_busy
+        self.begin(channel, message, answer(self, channel, message) if early else None)
+        if message.msg_type in ("comm_open", "comm_msg", "comm_close"):
+            self.comms.handle(message)
+        self.finish(channel, message, None if early else answer(self, channel, message))
         if message.msg_type == "interrupt_request":
             self.interrupt()
         elif message.msg_type == "shutdown_request" and not self.quirks.ignores_shutdown and self.on_shutdown:
             self.on_shutdown(bool(message.content.get("restart")))
 
-    def _busy_until(self, request: Message, channel: str, reply: Message | None) -> None:
-        """Everything that surrounds a reply."""
-        if self.quirks.ignores_shutdown and request.msg_type == "shutdown_request":
-            reply = None
+    def surround(self, channel: str, request: Message, reply: Message | None) -> None:
+        """A reply and all that comes with it."""
+        self.begin(channel, request, reply)
+        self.finish(channel, request, None if self.quirks.replies_before_busy else reply)
+
+    def begin(self, channel: str, request: Message, reply: Message | None) -> None:
+        """Say busy; give a reply already where this kernel replies before that."""
         if self.quirks.replies_before_busy and reply is not None:
             self._reply(channel, reply)
-        self.send("iopub", messages.status("busy", parent=request))
-        if not self.quirks.replies_before_busy and reply is not None:
+        if self.quirks.says_status:
+            self.send("iopub", messages.status("busy", parent=request))
+
+    def finish(self, channel: str, request: Message, reply: Message | None) -> None:
+        """Reply if something is left to say, and say idle, in this kernel's order."""
+        if self.quirks.replies_after_idle:
+            self._idle(request)
+        if reply is not None:
             self._reply(channel, reply)
-        self._idle(request)
+        if not self.quirks.replies_after_idle:
+            self._idle(request)
 
     def _reply(self, channel: str, reply: Message) -> None:
         if not self.quirks.says_status_in_replies and reply.content.get("status") == "ok":
@@ -223,97 +245,26 @@ class FakeKernel:
         self.send(channel, reply)
 
     def _idle(self, request: Message) -> None:
-        if self.quirks.says_idle:
-            self.send("iopub", messages.status("idle", parent=request))
+        if not (self.quirks.says_status and self.quirks.says_idle):
+            return
+        for _ in range(2 if self.quirks.repeats_idle else 1):
+            message = messages.status("idle", parent=request)
+            if self.quirks.holds_idle:
+                self._held_idles.append(message)
+            else:
+                self.send("iopub", message)
 
-    # Running code
+    # Questions
 
-    async def _execute(self, request: Message) -> None:
-        if request.content.get("store_history", True) and not request.content.get("silent"):
-            self.execution_count += 1
-        if self.quirks.replies_before_busy:
-            self._reply("shell", messages.execute_reply(self.execution_count, parent=request))
-        self.send("iopub", messages.status("busy", parent=request))
-        code, count = request.content["code"], self.execution_count
-        self.send(
-            "iopub",
-            messages.new_message("execute_input", {"code": code, "execution_count": count}, parent=request),
-        )
-        reply = await self._outcome(FakeRun(self, request))
-        if not self.quirks.replies_before_busy:
-            self._reply("shell", reply)
-        self._idle(request)
-        if reply.content.get("status") == "error" and request.content.get("stop_on_error"):
-            self._abort_queue()
+    def ask(self, run: FakeRun, question: Message) -> None:
+        """Send a run's question; the answer goes to its ``answers``."""
+        self._questions[question.msg_id] = run
+        self.send("stdin", question)
 
-    async def _outcome(self, run: FakeRun) -> Message:
-        """Run the behaviour; the reply that follows from how it ends."""
-        self._run = run
-        running = self._running = asyncio.ensure_future(self._guarded(run))
-        try:
-            await asyncio.wait([running])
-        finally:
-            self._run = self._running = None
-            running.cancel()
-            await asyncio.wait([running])
-        if running.cancelled():
-            return self._interrupted_reply(run.request)
-        error = running.exception()
-        if error is None:
-            return messages.execute_reply(self.execution_count, parent=run.request)
-        return self._failed(run.request, type(error).__name__, str(error))
-
-    async def _guarded(self, run: FakeRun) -> None:
-        await self.behaviour(run)
-
-    def _failed(self, request: Message, ename: str, evalue: str) -> Message:
-        self.send("iopub", messages.error(ename, evalue, [f"{ename}: {evalue}"], parent=request))
-        return messages.error_reply(
-            request, ename, evalue, [f"{ename}: {evalue}"], execution_count=self.execution_count
-        )
-
-    def _interrupted_reply(self, request: Message) -> Message:
-        word = self.quirks.interrupted_word
-        if word == "error":
-            return self._failed(request, "KeyboardInterrupt", "")
-        content: Mapping[str, Any] = {"status": word, "execution_count": self.execution_count}
-        return messages.new_reply("execute_reply", dict(content), parent=request)
-
-    def _abort_queue(self) -> None:
-        """An error with ``stop_on_error``: what code waits is not run."""
-        waiting, self._queue = self._queue, deque()
-        for message in waiting:
-            if message.msg_type != "execute_request":
-                self._queue.append(message)
-                continue
-            content = {"status": self.quirks.aborted_word, "execution_count": self.execution_count}
-            self._busy_until(message, "shell", messages.new_reply("execute_reply", content, parent=message))
+    def forget_questions(self, run: FakeRun) -> None:
+        """The run has ended: what it asked needs no answer."""
+        self._questions = {msg_id: asker for msg_id, asker in self._questions.items() if asker is not run}
 
 
 async def _nothing(run: FakeRun) -> None:
     """The default behaviour."""
-
-
-def _kernel_info(request: Message) -> Message:
-    language = {"name": "fake", "version": "1", "mimetype": "text/plain", "file_extension": ".txt"}
-    return messages.kernel_info_reply("fake", "1", language, parent=request)
-
-
-def _complete(request: Message) -> Message:
-    position = request.content["cursor_pos"]
-    return messages.complete_reply([request.content["code"] + "…"], 0, position, parent=request)
-
-
-_ANSWERS: Mapping[str, Callable[[Message], Message]] = {
-    "kernel_info_request": _kernel_info,
-    "complete_request": _complete,
-    "inspect_request": lambda request: messages.inspect_reply(None, parent=request),
-    "history_request": lambda request: messages.history_reply([], parent=request),
-    "is_complete_request": lambda request: messages.is_complete_reply("complete", parent=request),
-    "comm_info_request": lambda request: messages.comm_info_reply({}, parent=request),
-    "interrupt_request": lambda request: messages.interrupt_reply(parent=request),
-    "shutdown_request": lambda request: messages.shutdown_reply(
-        restart=bool(request.content.get("restart")), parent=request
-    ),
-}
-"""What is answered without running anything; other requests get busy and idle and no reply."""

@@ -5,7 +5,7 @@ import signal as signals
 from collections.abc import Iterable
 
 from ..launching import ExitInfo
-from ..managerbase import KILL, KernelManagerBase
+from ..managerbase import KILL, KernelManagerBase, ProcessState
 from .fake_kernel import FakeKernel
 
 
@@ -14,8 +14,9 @@ class FakeManager(KernelManagerBase):
 
     ``signals`` records what was sent while the kernel was alive, in order. SIGINT interrupts the
     `FakeKernel` if there is one; SIGTERM and SIGKILL end it, as `die` does. Signals in ``ignored`` do
-    nothing (SIGKILL cannot be among them). ``output`` is what `output_tail` gives. ``closed`` says whether
-    `aclose` was called. Must be made with the loop running.
+    nothing (SIGKILL cannot be among them). ``output`` is what `output_tail` gives and ``process`` what
+    `process_state` does, None unless a test sets it. ``closed`` says whether `aclose` was called. Must be
+    made with the loop running.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class FakeManager(KernelManagerBase):
         self.kernel = kernel
         self.ignored = frozenset(ignored) - {KILL}
         self.output = output
+        self.process: ProcessState | None = None
         self.signals: list[int] = []
         self.closed = False
         self._exited: asyncio.Future[ExitInfo] = asyncio.get_running_loop().create_future()
@@ -66,6 +68,9 @@ class FakeManager(KernelManagerBase):
 
     async def output_tail(self) -> str:
         return self.output
+
+    async def process_state(self) -> ProcessState | None:
+        return None if self._exited.done() else self.process
 
     async def aclose(self) -> None:
         self.closed = True

@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from ..exceptions import NoSuchKernel, Unsupported
 from ..launching import ExitInfo, InterruptMode, KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase
-from .fake_kernel import Behaviour, FakeKernel, Quirks
+from .fake_kernel import FakeKernel
 from .fake_manager import FakeManager
+from .fake_run import Behaviour
 from .memory import MemoryChannels
+from .quirks import Quirks
 
 OnLaunch = Callable[[FakeManager], Awaitable[None]]
 """Called with the manager of each new kernel (which has ``.kernel``) before its launch returns."""

@@ -11,7 +11,7 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-BENCHMARKS = ("packing", "unpacking", "delivery", "round_trip", "launching", "importing", "deadlines")
+BENCHMARKS = ("packing", "unpacking", "delivery", "round_trip", "launching", "importing", "blocked", "deadlines")
 PACKAGES = ("jupyter_client", "orjson", "msgspec", "pyzmq", "ipykernel")
 
 

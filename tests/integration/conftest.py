@@ -49,7 +49,11 @@ class Kind:
     recall: str = "print(kept)"
     child: str = "import os; os.system('sleep 600 &')"
     dies_of_sigint: bool = False
+    dies_of_sigint_when_idle: bool = False
+    told_while_busy: str = ""  # to a second client, which has to wait; empty: it need not
     exit_codes: tuple[int, ...] = (0,)
+    busy_exit_codes: tuple[int, ...] = (0,)  # where it is interrupted before it is asked to end
+    litter: tuple[str, ...] = ()  # what it leaves among temporary files when it is killed
 
 
 BASH = Kind(
@@ -60,17 +64,48 @@ BASH = Kind(
     endless="echo started; sleep 600",
     remember="kept=1",
     recall='test -n "$kept" && echo $kept',
+    child="sleep 600 &",
     # On ipykernel 7 its threads race for a socket when it ends, whoever asks: most often it exits, often it
     # answers and stays (then SIGTERM ends it), and once in a hundred times libzmq aborts it.
     exit_codes=(0, -signal.SIGTERM, -signal.SIGABRT),
+    busy_exit_codes=(0, -signal.SIGTERM, -signal.SIGABRT),
 )
-KINDS = [
-    Kind("pyimport/kernel"),
-    Kind("spec/python3"),
-    Kind("ipykernel6"),
-    BASH,
-    Kind("xpython", dies_of_sigint=True),
-]
+XEUS = Kind(
+    "xpython",
+    dies_of_sigint=True,
+    dies_of_sigint_when_idle=True,
+    # From Python 3.12 on it aborts at its end if code has failed: it lets go of the exception when the
+    # interpreter has gone ("ImportError: sys.meta_path is None, Python is likely shutting down").
+    exit_codes=(0,) if sys.version_info < (3, 12) else (0, -signal.SIGABRT),
+)
+IR = Kind(
+    "ir",
+    hello="cat('hello\\n')",
+    error="stop('no')",
+    complete=("prin", "print"),
+    endless="cat('started\\n'); flush.console(); repeat Sys.sleep(0.05)",
+    remember="kept <- 1",
+    recall="print(kept)",
+    child="system('sleep 600 &')",
+    dies_of_sigint_when_idle=True,  # only the code of a request is protected from it
+    told_while_busy="busy",  # it answers on shell alone
+    litter=("Rtmp*",),
+)
+DENO = Kind(
+    "deno",
+    hello="console.log('hello')",
+    error="throw new Error('no')",
+    complete=("Deno.vers", "version"),
+    endless="console.log('started'); while (true) await new Promise((done) => setTimeout(done, 50))",
+    remember="globalThis.kept = 1",
+    recall="console.log(kept)",
+    child="new Deno.Command('sleep', {args: ['600']}).spawn(); undefined",
+    dies_of_sigint=True,
+    dies_of_sigint_when_idle=True,
+    told_while_busy="sent nothing on iopub",  # it answers on control, without busy and idle
+    busy_exit_codes=(-signal.SIGINT,),
+)
+KINDS = [Kind("pyimport/kernel"), Kind("spec/python3"), Kind("ipykernel6"), BASH, XEUS, IR, DENO]
 QUICK = [kind for kind in KINDS if kind.kernel_type in ("spec/python3", "ipykernel6", "xpython")]
 
 
@@ -97,6 +132,12 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     chosen: Kind = request.param
     _require(chosen.kernel_type)
     return chosen
+
+
+@pytest.fixture
+def kinds() -> list[Kind]:
+    """All of them, for a test that needs them at once; those that are not installed too."""
+    return KINDS
 
 
 @pytest.fixture(params=QUICK, ids=lambda kind: kind.kernel_type)

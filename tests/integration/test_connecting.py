@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import signal
 import sys
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -15,7 +17,9 @@ from jupyter_kernel_mgmt import (
     connect,
     launch,
 )
-from jupyter_protocol import ConnectionInfo
+from jupyter_kernel_mgmt.testing import FakeKernel
+from jupyter_protocol import ConnectionInfo, KernelSockets
+from jupyter_protocol.connection import CHANNELS
 
 # An application with jupyter_client: starts a kernel, says where it is, ends it when its input ends.
 APPLICATION = """
@@ -31,6 +35,12 @@ sys.stdin.read()
 print(manager.is_alive(), flush=True)
 manager.shutdown_kernel(now=True)
 """
+
+
+def nobody(world):
+    """An address where no kernel is."""
+    ports = {f"{channel}_port": n for n, channel in enumerate(CHANNELS, 1)}
+    return ConnectionInfo(transport="ipc", ip=str(world.other / "nobody"), **ports)
 
 
 @pytest.fixture(params=["python3 tcp", "ipykernel6 ipc"])
@@ -73,6 +83,111 @@ async def test_it_connects_while_the_kernel_is_busy(foreign, run_until):
             await second.client.interrupt()
             assert (await running).error.ename == "KeyboardInterrupt"
             assert (await queued).text == "42"
+
+
+@pytest.fixture
+async def irkernel(require):
+    """A kernel that answers kernel_info on shell alone, and nothing at all while it is busy."""
+    require("ir")
+    async with launch("ir", transport="ipc") as kernel:
+        yield kernel
+
+
+R_ENDLESS = "cat('started\\n'); flush(stdout()); while (TRUE) Sys.sleep(0.05)"
+R_TALKING = "repeat { cat('started\\n'); flush(stdout()); Sys.sleep(0.05) }"
+
+
+@pytest.mark.parametrize("code", [R_ENDLESS, R_TALKING], ids=["in silence", "with output"])
+async def test_a_busy_kernel_that_answers_on_shell_alone_is_waited_for(irkernel, run_until, code):
+    """Until it has ended what it does; then our requests are served as usual."""
+    running = await run_until(irkernel, code)
+    connecting = asyncio.create_task(connect(irkernel.connection_info))
+    done, _ = await asyncio.wait([connecting], timeout=1.5)  # long enough to ask for a second time
+    assert not done
+    await irkernel.interrupt()
+    async with asyncio.timeout(30), await connecting as kernel:
+        assert (await running).status != "ok"
+        assert (await kernel.execute("cat(6 * 7)")).stdout == "42"
+        assert kernel.execution_state == "idle"
+
+
+async def test_a_kernel_that_stays_busy_is_a_timeout_that_says_so(irkernel, run_until):
+    """Known by what it sends for somebody else's request; it runs on undisturbed."""
+    running = await run_until(irkernel, R_TALKING)
+    with pytest.raises(StartupTimeout, match="it is busy with somebody else's request"):
+        await connect(irkernel.connection_info, startup_timeout=1)
+    assert not running.done()
+    await irkernel.interrupt()
+    assert (await running).status != "ok"
+    assert (await irkernel.execute("cat(6 * 7)")).stdout == "42"
+
+
+async def test_a_kernel_that_is_busy_in_silence_is_a_timeout_that_says_so(irkernel, run_until):
+    """It echoes no heartbeat either, but ZMQ greets for it."""
+    running = await run_until(irkernel, R_ENDLESS)
+    with pytest.raises(StartupTimeout, match=r"a kernel listens at ipc://.* it is busy or stopped"):
+        await connect(irkernel.connection_info, startup_timeout=1)
+    assert not running.done()
+    await irkernel.interrupt()
+    assert (await running).status != "ok"
+
+
+async def test_a_busy_kernel_without_a_word_on_iopub_is_a_timeout_that_says_so(require, run_until):
+    """Deno answers on control while it runs code, and says so to nobody: whether iopub works is not known."""
+    require("deno")
+    async with launch("deno") as kernel:
+        running = await run_until(kernel, "console.log('started'); while (true) {}")
+        with pytest.raises(StartupTimeout, match="it is busy: it answered kernel_info on control"):
+            await connect(kernel.connection_info, startup_timeout=1)
+        assert not running.done()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes cannot be stopped there")
+async def test_a_stopped_kernel_is_a_timeout_that_says_so():
+    """The system takes connections for it; it works again as soon as it goes on."""
+    async with launch(transport="tcp") as kernel:
+        await kernel.manager.signal(signal.SIGSTOP)
+        with pytest.raises(StartupTimeout, match="is stopped, or is no kernel"):
+            await connect(kernel.connection_info, startup_timeout=2)
+        await kernel.manager.signal(signal.SIGCONT)
+        async with asyncio.timeout(30), connect(kernel.connection_info) as other:
+            assert (await other.execute("6 * 7")).text == "42"
+
+
+@pytest.mark.parametrize("steps", [*range(8), 30, 100, 300])
+@pytest.mark.parametrize("there", [True, False], ids=["a kernel", "nobody"])
+async def test_connecting_can_be_cancelled_anywhere(world, there, steps):
+    """Nothing stays open (see the fixtures), and the kernel serves the next one."""
+    async with AsyncExitStack() as stack:
+        info = nobody(world)
+        if there:
+            sockets = KernelSockets(ConnectionInfo(transport="ipc", ip=str(world.other / "k")))
+            await stack.enter_async_context(FakeKernel(sockets))
+            await stack.enter_async_context(sockets)
+            info = sockets.connection_info
+        connecting = asyncio.create_task(connect(info))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        connecting.cancel()
+        await asyncio.wait([connecting])
+        if not connecting.cancelled():
+            await connecting.result().aclose()
+        if there:
+            async with connect(info) as kernel:
+                assert (await kernel.execute("6 * 7")).status == "ok"
+
+
+async def test_connecting_to_a_busy_kernel_can_be_given_up_again_and_again(irkernel, run_until):
+    """What was asked is answered to nobody; later requests get their own answers."""
+    running = await run_until(irkernel, R_ENDLESS)
+    for _ in range(5):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await connect(irkernel.connection_info)
+    await irkernel.interrupt()
+    assert (await running).status != "ok"
+    async with asyncio.timeout(30), connect(irkernel.connection_info) as kernel:
+        assert (await kernel.execute("cat(6 * 7)")).stdout == "42"
 
 
 async def test_what_is_not_ours_is_not_ended_by_us(foreign):
@@ -148,24 +263,19 @@ async def test_a_missing_connection_file_is_a_clear_error(world):
 
 
 async def test_nobody_at_the_address_is_a_timeout(world):
-    """StartupTimeout, which says that nothing answered; nothing stays open."""
-    info = ConnectionInfo(
-        transport="ipc",
-        ip=str(world.other / "k"),
-        shell_port=1,
-        iopub_port=2,
-        stdin_port=3,
-        control_port=4,
-        hb_port=5,
-    )
-    with pytest.raises(StartupTimeout, match="did not answer at all"):
-        await connect(info, startup_timeout=0.2)
+    """StartupTimeout, which says that nobody is there; nothing stays open."""
+    info = nobody(world)
+    with pytest.raises(StartupTimeout, match=f"did not answer at all: nobody listens at {info.url('shell')}"):
+        await connect(info, startup_timeout=1)
+    with pytest.raises(StartupTimeout, match=r"did not answer at all$"):
+        await connect(info, startup_timeout=0.01)
 
 
 async def test_a_wrong_key_is_a_timeout_and_harms_no_kernel():
     """Requests with a bad signature get no answer, and the kernel goes on for others."""
     async with launch() as kernel:
         values = kernel.connection_info.to_dict() | {"key": "not the key"}
-        with pytest.raises(StartupTimeout):
-            await connect(values, startup_timeout=0.5)
+        with pytest.raises(StartupTimeout, match="refuses our messages") as caught:
+            await connect(values, startup_timeout=1)
+        assert "not the key" not in str(caught.value)
         assert (await kernel.execute("6 * 7")).text == "42"

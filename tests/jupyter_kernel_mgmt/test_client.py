@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jupyter_kernel_mgmt import ClientClosed, InterruptOutcome, KernelClient, KernelDied
-from jupyter_kernel_mgmt.execution import ExecutionResult
+from jupyter_kernel_mgmt.results import ExecutionResult
 from jupyter_kernel_mgmt.testing import FakeKernel, FakeRun, MemoryChannels, Quirks
 from jupyter_protocol import ChannelClosed, InvalidMessage, Message, messages
 
@@ -230,15 +230,17 @@ async def test_cancelling_a_request_disturbs_no_other(talk: Any) -> None:
     client, kernel = await talk(behave)
     seen: list[str | None] = []
     client.add_handler(lambda channel, m: seen.append(m.parent_id), ["shell"])
-    cancelled = asyncio.create_task(client.complete("a"))
-    other = asyncio.create_task(client.complete("b"))
+    cancelled = asyncio.create_task(client.comm_info("a"))
+    other = asyncio.create_task(client.comm_info("b"))
     await asyncio.sleep(0)
     cancelled.cancel()
     with pytest.raises(asyncio.CancelledError):
         await cancelled
 
-    assert (await other).content["matches"] == ["b…"]
-    assert seen == [m.msg_id for m in kernel.requests("complete_request")]
+    reply = await other
+    asked = [m.msg_id for m in kernel.requests("comm_info_request")]
+    assert reply.parent_id == asked[1]
+    assert seen == asked
 
 
 async def test_what_is_sent_says_whether_anybody_answers_questions(talk: Any) -> None:
@@ -369,16 +371,16 @@ async def test_handlers_get_messages_of_their_channels_in_order(talk: Any) -> No
 
     client.add_handler(on_everything)
     client.add_handler(on_reply, ["shell"])
-    await client.complete("x")
+    await client.kernel_info()
     await client.until(lambda: everything.count("iopub") == 2)
     assert sorted(everything) == ["iopub", "iopub", "shell"]
-    assert replies == ["complete_reply"]
+    assert replies == ["kernel_info_reply"]
     assert order.index("second") == order.index("first", everything.index("shell")) + 1
 
     client.remove_handler(on_reply)
     client.remove_handler(on_reply)
-    await client.complete("x")
-    assert replies == ["complete_reply"]
+    await client.kernel_info()
+    assert replies == ["kernel_info_reply"]
 
 
 async def test_a_handler_that_raises_is_logged_and_stops_nothing(
@@ -413,9 +415,9 @@ async def test_a_handler_may_remove_itself_and_add_others(talk: Any) -> None:
         client.add_handler(late, ["shell"])
 
     client.add_handler(once, ["shell"])
-    await client.complete("x")
+    await client.kernel_info()
     assert calls == ["once"]
-    await client.complete("x")
+    await client.kernel_info()
     assert calls == ["once", "late"]
 
 

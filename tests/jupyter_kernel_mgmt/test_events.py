@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from jupyter_kernel_mgmt import events as events_module
-from jupyter_kernel_mgmt.events import EventLog, KernelEvent, KernelState, LaunchProgress, StateChanged
+from jupyter_kernel_mgmt.events import (
+    EventLog,
+    ExecutionStateChanged,
+    KernelEvent,
+    KernelState,
+    LaunchProgress,
+    StateChanged,
+)
 
 
 def event(number: int) -> LaunchProgress:
@@ -57,6 +64,24 @@ async def test_only_the_latest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None
     expected = [event(7), event(8), event(9)]
     assert [item async for item in reader] == expected
     assert await read(log) == expected
+
+
+async def test_busy_and_idle_push_out_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the latest of them are kept, in their places among the others."""
+    monkeypatch.setattr(events_module, "HISTORY", 3)
+    monkeypatch.setattr(events_module, "BUSY_HISTORY", 2)
+    log = EventLog()
+    log.emit(event(0))
+    for number in range(10):
+        log.emit(ExecutionStateChanged(f"old {number}"))
+    log.emit(event(1))
+    log.emit(ExecutionStateChanged("busy"))
+    log.emit(event(2))
+    log.emit(ExecutionStateChanged("idle"))
+    log.close()
+
+    busy, idle = ExecutionStateChanged("busy"), ExecutionStateChanged("idle")
+    assert await read(log) == [event(0), event(1), busy, event(2), idle]
 
 
 async def test_cancelling_a_reader_disturbs_no_other() -> None:

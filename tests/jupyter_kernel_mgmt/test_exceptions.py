@@ -8,7 +8,7 @@ import pytest
 
 import jupyter_kernel_mgmt
 from jupyter_kernel_mgmt import ExitInfo, exceptions
-from jupyter_kernel_mgmt.execution import ErrorInfo, ExecutionResult
+from jupyter_kernel_mgmt.results import ErrorInfo, ExecutionResult
 from jupyter_protocol import ChannelClosed, ProtocolError
 
 FOREIGN = {"KeyError": KeyError, "TimeoutError": TimeoutError, "ChannelClosed": ChannelClosed}

@@ -18,7 +18,7 @@ from jupyter_kernel_mgmt import (
     KernelDied,
     OutputDropped,
 )
-from jupyter_kernel_mgmt import client as client_module
+from jupyter_kernel_mgmt import _under_way
 from jupyter_kernel_mgmt.testing import FakeRun, Quirks
 from jupyter_protocol import Message, messages
 
@@ -205,7 +205,7 @@ async def flood(run: FakeRun) -> None:
 async def test_output_over_the_limit_keeps_head_and_tail_and_counts_the_rest(talk: Any) -> None:
     """In the result, and for a reader that comes later."""
     client, _ = await talk(flood)
-    execution = client.execute("x", output_limit=4000)
+    execution = client.execute("x", output_limit=400_000)
     result = await execution
     kept = [output["data"]["text/plain"] for output in result.outputs]
     read = [item async for item in execution]
@@ -231,7 +231,7 @@ async def test_a_reader_that_is_overtaken_gets_the_count_of_what_it_missed(talk:
         await flood(run)
 
     client, _ = await talk(behave)
-    execution = client.execute("x", output_limit=4000)
+    execution = client.execute("x", output_limit=400_000)
     reader = execution.__aiter__()
     first = [await anext(reader) for _ in range(5)]
     await gate.reached.wait()
@@ -265,7 +265,7 @@ async def test_a_kernel_that_never_says_idle_is_presumed_so(
     talk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a time without messages; the next request is answered too."""
-    monkeypatch.setattr(client_module, "IDLE_GRACE", 0.01)
+    monkeypatch.setattr(_under_way, "IDLE_GRACE", 0.01)
     client, _ = await talk(echo, Quirks(says_idle=False))
 
     assert (await client.execute("x")).stdout == "x\n"

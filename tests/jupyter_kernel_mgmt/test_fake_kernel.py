@@ -300,6 +300,10 @@ BUSY, REPLY, IDLE = ("iopub", "busy"), ("shell", "kernel_info_reply"), ("iopub",
         (Quirks(lost_on_iopub=1), [REPLY, IDLE]),
         (Quirks(lost_on_iopub=9), [REPLY]),
         (Quirks(silent=True), []),
+        (Quirks(says_status=False), [REPLY]),
+        (Quirks(holds_idle=True), [BUSY, REPLY]),
+        (Quirks(repeats_idle=True), [BUSY, REPLY, IDLE, IDLE]),
+        (Quirks(replies_after_idle=True), [BUSY, IDLE, REPLY]),
     ],
     ids=repr,
 )
@@ -353,3 +357,118 @@ async def test_a_stopped_kernel_answers_nothing_and_leaves_no_task() -> None:
         await kernel.aclose()
         assert asyncio.all_tasks() == before
         assert not execution.done()
+
+
+async def test_held_idles_come_when_they_are_released() -> None:
+    """Late, and once."""
+    channels = MemoryChannels()
+    async with FakeKernel(channels.kernel, quirks=Quirks(holds_idle=True)) as kernel:
+        got: list[str] = []
+        channels.on_message = lambda channel, m: got.append(m.content.get("execution_state", m.msg_type))
+        channels.send("shell", messages.kernel_info_request())
+        await kernel.wait_for("kernel_info_request")
+        for _ in range(10):
+            await asyncio.sleep(0)
+        kernel.release_idles()
+        kernel.release_idles()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert got == ["busy", "kernel_info_reply", "idle"]
+    await channels.aclose()
+
+
+async def test_a_restart_by_somebody_else_shows_as_another_session() -> None:
+    """The new kernel counts from the beginning and knows no subshell of the old one."""
+    channels = MemoryChannels()
+    quirks = Quirks(supported_features=("kernel subshells",))
+    async with FakeKernel(channels.kernel, behave, quirks=quirks) as kernel, KernelClient(channels) as client:
+        before = await client.execute("")
+        kernel.create_subshell()
+        kernel.restart()
+        after = await client.kernel_info()
+        assert before.reply is not None
+        assert after.session != before.reply.session
+        assert kernel.subshells == []
+        assert kernel.execution_count == 0
+
+
+async def test_displays_can_be_updated_and_cleared() -> None:
+    """With the display id where the specification wants it."""
+    channels = MemoryChannels()
+    seen: list[Message] = []
+
+    async def show(run: FakeRun) -> None:
+        run.display({"text/plain": "1"}, display_id="d")
+        run.update_display({"text/plain": "2"}, "d")
+        run.clear_output(wait=True)
+
+    async with FakeKernel(channels.kernel, show), KernelClient(channels) as client:
+        client.add_handler(lambda channel, message: seen.append(message), ("iopub",))
+        await client.execute("")
+    shown = {message.msg_type: message.content for message in seen}
+    assert shown["display_data"]["transient"] == shown["update_display_data"]["transient"]
+    assert shown["update_display_data"]["transient"] == {"display_id": "d"}
+    assert shown["clear_output"] == {"wait": True}
+
+
+async def test_comms_work_in_both_directions() -> None:
+    """A target answers, an unknown one closes, and code opens its own."""
+    channels = MemoryChannels()
+    seen: list[Message] = []
+
+    async def behaviour(run: FakeRun) -> None:
+        run.open_comm("theirs", {"a": 1}).send({"b": 2}, buffers=[b"raw"])
+
+    async with FakeKernel(channels.kernel, behaviour) as kernel, KernelClient(channels) as client:
+        kernel.comms.targets["echo"] = lambda comm, message: (
+            comm.send(message.content["data"]) if message.msg_type == "comm_msg" else None
+        )
+        client.add_handler(lambda channel, message: seen.append(message), ("iopub",))
+        client.send("shell", messages.comm_open("1", "echo"))
+        client.send("shell", messages.comm_msg("1", {"n": 3}))
+        client.send("shell", messages.comm_open("2", "nobody"))
+        await client.execute("")
+        assert set(kernel.comms.opened) - {"1"} != set(kernel.comms.opened)
+        assert (await client.comm_info("echo")).content["comms"] == {"1": {"target_name": "echo"}}
+        client.send("shell", messages.comm_close("1"))
+        assert (await client.comm_info("echo")).content["comms"] == {}
+
+    spoken = [(m.msg_type, m.content.get("data")) for m in seen if m.msg_type.startswith("comm_")]
+    assert spoken == [
+        ("comm_msg", {"n": 3}),
+        ("comm_close", {}),
+        ("comm_open", {"a": 1}),
+        ("comm_msg", {"b": 2}),
+    ]
+
+
+async def test_the_debugger_answers_and_sends_events() -> None:
+    """Between busy and idle of the request; without one there is no reply."""
+    channels = MemoryChannels()
+    events: list[object] = []
+
+    def debugger(kernel: FakeKernel, request: dict[str, object]) -> dict[str, object]:
+        kernel.debug_event({"event": "initialized"})
+        return {"type": "response", "request_seq": request["seq"], "success": True}
+
+    async with FakeKernel(channels.kernel, debugger=debugger), KernelClient(channels) as client:
+        client.add_handler(
+            lambda channel, m: events.append(m.content["event"]) if m.msg_type == "debug_event" else None
+        )
+        request = messages.debug_request({"seq": 5, "command": "initialize"})
+        reply = await client._ask(request, "control")
+        assert (reply.msg_type, reply.content["request_seq"]) == ("debug_reply", 5)
+        await client.kernel_info()
+        assert events == ["initialized"]
+
+
+async def test_an_unknown_subshell_is_an_error_and_a_known_one_runs_beside_the_main_shell() -> None:
+    """As in ipykernel 7.4."""
+    channels = MemoryChannels()
+    quirks = Quirks(supported_features=("kernel subshells",))
+    async with FakeKernel(channels.kernel, behave, quirks=quirks) as kernel, KernelClient(channels) as client:
+        client.send("shell", messages.execute_request(FOREVER))
+        beside = messages.execute_request(VALUE, subshell_id=kernel.create_subshell())
+        assert (await client._ask(beside)).content["status"] == "ok"
+        unknown = await client._ask(messages.execute_request(VALUE, subshell_id="none"))
+        assert unknown.content["ename"] == "UnknownSubshellError"

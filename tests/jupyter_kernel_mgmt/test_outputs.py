@@ -7,11 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_kernel_mgmt._outputs import fold
+from jupyter_kernel_mgmt import _outputs
 from jupyter_kernel_mgmt._router import OUTPUT_TYPES
 from jupyter_protocol import Message, messages
 
 Content = dict[str, Any]
+
+
+def fold(parts: Any) -> list[dict[str, Any]]:
+    return _outputs.fold(parts)[0]
+
 
 
 def shown(*parts: Message) -> list[Any]:

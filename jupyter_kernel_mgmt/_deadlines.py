@@ -1,0 +1,128 @@
+"""`Deadlines`: how long executions may wait in the kernel's queue, and how long they may run."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from jupyter_protocol import ProtocolError
+
+from ._interrupts import INTERRUPT_GRACE, Interrupts
+from ._router import Request
+from ._tasks import TaskSet
+from ._under_way import UnderWay
+from .exceptions import KernelError
+from .results import InterruptOutcome
+
+log = logging.getLogger(__name__)
+
+LAG = 0.05
+"""Seconds that a timer may be late before the loop counts as blocked: then what arrived is read first."""
+
+CATCH_UP = 1.0
+"""Seconds that a loop which was blocked has for that, at most."""
+
+Act = Callable[[Request], None]
+
+
+class Deadlines:
+    """Two clocks for each execution that asked for them; a request runs from its own busy on.
+
+    One that runs too long is interrupted; it ends with its reply, or without one if `INTERRUPT_GRACE` passes. One
+    that waits too long is given up: it ends at once for its caller, and is interrupted as soon as it starts.
+    """
+
+    def __init__(self, under_way: UnderWay, interrupts: Interrupts, tasks: TaskSet) -> None:
+        self._under_way = under_way
+        self._interrupts = interrupts
+        self._tasks = tasks
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._run_limits: dict[str, float] = {}
+        self._given_up: dict[str, Request] = {}
+
+    def sent(self, request: Request, timeout: float | None, queue_timeout: float | None) -> None:
+        """Start the clock of the queue."""
+        if timeout is not None:
+            self._run_limits[request.msg_id] = timeout
+        if self._under_way.router.never_says_status:
+            self.started(request)  # nothing will tell us; better too early than never
+        elif queue_timeout is not None:
+            self._start(request, queue_timeout, self._queued_too_long)
+
+    def started(self, request: Request) -> None:
+        """Start the clock of running, and stop the other."""
+        if request.msg_id in self._given_up:
+            self._tasks.start(self._interrupt(self._given_up.pop(request.msg_id)), name="interrupt-given-up")
+            return
+        self._stop(request)
+        if (seconds := self._run_limits.pop(request.msg_id, None)) is not None:
+            self._start(request, seconds, self._ran_too_long)
+
+    def ended(self, request: Request) -> None:
+        """Stop all clocks of a request."""
+        self._stop(request)
+        self._run_limits.pop(request.msg_id, None)
+        self._given_up.pop(request.msg_id, None)
+
+    def cancelled(self, request: Request) -> None:
+        """Its caller was cancelled and wants it stopped: now if it runs, else as soon as it starts."""
+        if request.started:
+            self._tasks.start(self._interrupt(request), name="interrupt-cancelled")
+        else:
+            self._give_up(request, timed_out=False)
+
+    def _queued_too_long(self, request: Request) -> None:
+        self._give_up(request, timed_out=True)
+
+    def _give_up(self, request: Request, *, timed_out: bool) -> None:
+        self.ended(request)
+        self._given_up[request.msg_id] = request
+        self._under_way.give_up(request.msg_id, "timeout" if timed_out else "interrupted")
+
+    def _ran_too_long(self, request: Request) -> None:
+        self._tasks.start(self._time_out(request), name="interrupt-timed-out")
+
+    async def _time_out(self, request: Request) -> None:
+        execution = self._under_way.execution(request.msg_id)
+        if execution is None:
+            return
+        try:
+            # Held back while others run too, in subshells: an interrupt would hit them as well.
+            async with asyncio.timeout(INTERRUPT_GRACE):
+                await self._interrupt(request, execution.mark_timed_out)
+                if request.ended:  # what is missing of its answer comes, or `UnderWay` stops waiting for it
+                    await self._under_way.until(execution.done)
+        except TimeoutError:
+            log.debug("%r did not end", request)
+        except (KernelError, ProtocolError):  # which whoever awaits the execution gets too
+            return
+        if not request.ended:
+            self._under_way.give_up(request.msg_id, "timeout")
+
+    async def _interrupt(
+        self, request: Request, on_send: Callable[[], None] | None = None
+    ) -> InterruptOutcome | None:
+        try:
+            return await self._interrupts.one(request, INTERRUPT_GRACE, on_send)
+        except (KernelError, ProtocolError) as error:
+            log.debug("%r could not be interrupted: %s", request, error)
+        except Exception:  # a manager of somebody else's
+            log.exception("%r could not be interrupted", request)
+        return None
+
+    def _start(self, request: Request, seconds: float, act: Act, *, again: bool = False) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        self._timers[request.msg_id] = loop.call_later(seconds, self._over, request, due, act, again)
+
+    def _over(self, request: Request, due: float, act: Act, again: bool) -> None:
+        """Act, unless what says that it is too late may stand in a queue that the loop had no time to read."""
+        late = asyncio.get_running_loop().time() - due
+        if late > LAG and not again:
+            self._start(request, min(late, CATCH_UP), act, again=True)
+        else:
+            self._timers.pop(request.msg_id, None)
+            act(request)
+
+    def _stop(self, request: Request) -> None:
+        if timer := self._timers.pop(request.msg_id, None):
+            timer.cancel()

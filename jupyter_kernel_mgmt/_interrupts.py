@@ -1,0 +1,114 @@
+"""`Interrupts`: stop what a kernel runs, and tell truthfully what became of that.
+
+A kernel interrupts whatever it runs, whoever asked for it: so one request is only interrupted while it
+is what runs.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from ._router import Request
+from ._under_way import UnderWay
+from .exceptions import KernelDied, KernelUnresponsive
+from .results import InterruptOutcome
+
+INTERRUPT_GRACE = 5.0
+"""Seconds that an interrupted kernel has to become idle before the interrupt counts as ignored."""
+
+BEGIN_GRACE = 0.25
+"""Seconds that an interrupt waits for an execution that is busy but has not shown its code yet."""
+
+
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+class Interrupts:
+    """Sends interrupts by ``send``, which may be replaced, and watches what they lead to.
+
+    ``until`` waits for a condition, and raises when the kernel is not there; ``probe`` asks the kernel anything
+    that it answers only when it is.
+    """
+
+    def __init__(self, under_way: UnderWay, until: Until, probe: Callable[[], Awaitable[object]]) -> None:
+        self.send: Callable[[], Awaitable[None]] = _nothing
+        self._under_way = under_way
+        self._until = until
+        self._probe = probe
+
+    async def everything(self, grace: float) -> InterruptOutcome:
+        """Interrupt whatever runs, anybody's. Cancelling ends only the wait."""
+        router = self._under_way.router
+        running = router.executing()
+        requests = [request for request in map(router.requests.get, running) if request is not None]
+        try:
+            async with asyncio.timeout(grace):
+                await self._until_begun(*requests)
+                self._mark(running)
+                await self.send()
+                if running:
+                    await self._until(lambda: not running & router.executing())
+                else:
+                    # Nothing seems to run, so that only an answer shows that the kernel survived.
+                    await self._probe()
+        except (TimeoutError, KernelUnresponsive):
+            return InterruptOutcome.IGNORED
+        except KernelDied:
+            return InterruptOutcome.DIED
+        return InterruptOutcome.IDLE
+
+    async def one(
+        self, request: Request, grace: float, on_send: Callable[[], None] | None = None
+    ) -> InterruptOutcome | None:
+        """Interrupt a request once it, and no other, runs; None where it ended before, or was lost.
+
+        ``on_send`` is called just before the interrupt is sent. Cancelling ends only the wait.
+        """
+        try:
+            await self._until(lambda: request.ended or self._runs_alone(request))
+            async with asyncio.timeout(grace):
+                await self._until_begun(request)
+                if request.ended:
+                    return None
+                if on_send is not None:
+                    on_send()
+                await self._send_for(request)
+        except (TimeoutError, KernelUnresponsive):
+            return InterruptOutcome.IGNORED
+        except KernelDied:
+            return InterruptOutcome.DIED
+        return InterruptOutcome.IDLE if request.idle or request.reply is not None else None
+
+    async def _send_for(self, request: Request) -> None:
+        """Interrupt a request and wait for its end. A second interrupt might hit what comes after it."""
+        if request.interrupting:
+            await self._until(lambda: request.ended)
+            return
+        request.interrupting = True
+        try:
+            self._mark({request.msg_id})
+            await self.send()
+            await self._until(lambda: request.ended)
+        finally:
+            request.interrupting = False
+
+    def _runs_alone(self, request: Request) -> bool:
+        return request.started and self._under_way.router.executing() <= {request.msg_id}
+
+    def _mark(self, msg_ids: set[str]) -> None:
+        for execution in map(self._under_way.execution, msg_ids):
+            if execution is not None:
+                execution.mark_interrupted()
+
+    async def _until_begun(self, *requests: Request) -> None:
+        """Wait a moment until these executions say more than busy.
+
+        ipykernel loses an interrupt that comes between its busy and its preparations for one.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEGIN_GRACE):
+                await self._until(lambda: all(request.begun or request.ended for request in requests))
+
+
+async def _nothing() -> None:
+    """No interrupts can be sent yet."""
