@@ -32,6 +32,7 @@ from .exceptions import (
     NotOwned,
     RestartFailed,
     StartupTimeout,
+    SubshellError,
     Unsupported,
 )
 from .execution import Execution
@@ -110,5 +111,6 @@ __all__ = [
     "NotOwned",
     "RestartFailed",
     "StartupTimeout",
+    "SubshellError",
     "Unsupported",
 ]

@@ -40,7 +40,7 @@ class OutputBudget:
             self.used -= holder.size
 
     def enforce(self) -> None:
-        """Make those that hold most drop from their middle until the rest fits, as far as that is possible."""
+        """Make those that hold most drop from their middle until the rest fits, as far as possible."""
         while self.exceeded:
             largest = max(self._holders.values(), key=lambda holder: holder.size)
             if not largest.drop_one():

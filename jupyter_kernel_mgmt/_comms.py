@@ -135,10 +135,14 @@ class Comms:
         elif handler is not None:
             comm = self._comms[comm_id] = Comm(comm_id, str(target_name), self)
             self._call(handler, comm, message)
-        elif self._handlers and self._session is not None and message.parent_header.get("session") == self._session:
+        elif (
+            self._handlers
+            and self._session is not None
+            and message.parent_header.get("session") == self._session
+        ):
             # "it should immediately reply with a comm_close message" (Opening a Comm). Every client of the
-            # kernel sees the comm_open: only the one whose request caused it may speak for its target, and one
-            # that has nothing to do with comms leaves them to others.
+            # kernel sees the comm_open: only the one whose request caused it may speak for its target, and
+            # one that has nothing to do with comms leaves them to others.
             log.debug("Nobody here knows the target of %r", message)
             self.try_to_send(messages.comm_close(comm_id))
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from jupyter_protocol import ProtocolError
 
@@ -27,8 +28,9 @@ Act = Callable[[Request], None]
 class Deadlines:
     """Two clocks for each execution that asked for them; a request runs from its own busy on.
 
-    One that runs too long is interrupted; it ends with its reply, or without one if `INTERRUPT_GRACE` passes. One
-    that waits too long is given up: it ends at once for its caller, and is interrupted as soon as it starts.
+    One that runs too long is interrupted; it ends with its reply, or without one if `INTERRUPT_GRACE`
+    passes. One that waits too long is given up: it ends at once for its caller, and is interrupted as soon
+    as it starts.
     """
 
     def __init__(self, under_way: UnderWay, interrupts: Interrupts, tasks: TaskSet) -> None:
@@ -112,10 +114,12 @@ class Deadlines:
     def _start(self, request: Request, seconds: float, act: Act, *, again: bool = False) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time() + seconds
-        self._timers[request.msg_id] = loop.call_later(seconds, self._over, request, due, act, again)
+        self._timers[request.msg_id] = loop.call_later(
+            seconds, partial(self._over, request, due, act, again=again)
+        )
 
-    def _over(self, request: Request, due: float, act: Act, again: bool) -> None:
-        """Act, unless what says that it is too late may stand in a queue that the loop had no time to read."""
+    def _over(self, request: Request, due: float, act: Act, *, again: bool) -> None:
+        """Act, unless what makes it needless may stand in a queue that the loop had no time to read."""
         late = asyncio.get_running_loop().time() - due
         if late > LAG and not again:
             self._start(request, min(late, CATCH_UP), act, again=True)

@@ -26,8 +26,8 @@ Until = Callable[[Callable[[], bool]], Awaitable[None]]
 class Interrupts:
     """Sends interrupts by ``send``, which may be replaced, and watches what they lead to.
 
-    ``until`` waits for a condition, and raises when the kernel is not there; ``probe`` asks the kernel anything
-    that it answers only when it is.
+    ``until`` waits for a condition, and raises when the kernel is not there; ``probe`` asks the kernel
+    anything that it answers only when it is.
     """
 
     def __init__(self, under_way: UnderWay, until: Until, probe: Callable[[], Awaitable[object]]) -> None:
@@ -38,16 +38,16 @@ class Interrupts:
 
     async def everything(self, grace: float) -> InterruptOutcome:
         """Interrupt whatever runs, anybody's. Cancelling ends only the wait."""
-        router = self._under_way.router
-        running = router.executing()
-        requests = [request for request in map(router.requests.get, running) if request is not None]
+        running = self._under_way.running()
+        known = map(self._under_way.router.requests.get, running)
+        requests = [request for request in known if request is not None]
         try:
             async with asyncio.timeout(grace):
                 await self._until_begun(*requests)
                 self._mark(running)
                 await self.send()
                 if running:
-                    await self._until(lambda: not running & router.executing())
+                    await self._until(lambda: not running & self._under_way.running())
                 else:
                     # Nothing seems to run, so that only an answer shows that the kernel survived.
                     await self._probe()
@@ -93,7 +93,7 @@ class Interrupts:
             request.interrupting = False
 
     def _runs_alone(self, request: Request) -> bool:
-        return request.started and self._under_way.router.executing() <= {request.msg_id}
+        return request.started and self._under_way.running() <= {request.msg_id}
 
     def _mark(self, msg_ids: set[str]) -> None:
         for execution in map(self._under_way.execution, msg_ids):

@@ -30,9 +30,9 @@ class OutputDropped:
 class OutputLog:
     """Keeps messages up to a number of bytes: half of it from the beginning, the other half from the end.
 
-    What lies between is left out and counted; the last message is kept however large it is, text excepted. Beyond that,
-    the ``budget`` of all logs together may leave out more. ``limit`` None keeps everything, and takes no part in
-    the budget.
+    What lies between is left out and counted; the last message is kept however large it is, text excepted.
+    Beyond that, the ``budget`` of all logs together may leave out more. ``limit`` None keeps everything,
+    and takes no part in the budget.
     """
 
     def __init__(self, limit: int | None, budget: OutputBudget | None = None) -> None:
@@ -57,7 +57,7 @@ class OutputLog:
     def append(self, message: Message) -> None:
         """Add a message; the oldest of the tail make room for it, here or in a greedier log.
 
-        Text that is longer than all the room there is loses its middle, as a message of its own would be lost.
+        Text that is longer than all the room there is loses its middle.
         """
         if self._tail_limit is not None and (text := _long_text(message, self._tail_limit)):
             self._append_ends(message, text, self._tail_limit)
@@ -91,7 +91,7 @@ class OutputLog:
         self._append(_with_text(message, text[-end:]))
 
     def drop_one(self) -> bool:
-        """Leave out a message beside the gap, so that head and tail stay alike; False where nothing is left."""
+        """Leave out a message beside the gap: of head and tail, the longer. False where nothing is left."""
         if len(self._tail) > 1 and 2 * self._tail_size > self.size:
             self._drop_from_tail()
         elif self._head:
@@ -159,7 +159,7 @@ class OutputLog:
 
 
 def size_of(message: Message) -> int:
-    """The bytes of content and buffers, as they came or estimated for a message made here, and the overhead."""
+    """The bytes of content and buffers, as they came or else estimated, and the overhead."""
     size = message.size or _estimate(message.content) + sum(len(buffer) for buffer in message.buffers)
     return size + MESSAGE_OVERHEAD
 

@@ -87,7 +87,7 @@ class Readiness:
     def _ask(self, client: KernelClient) -> None:
         self._answered = False
         # Again wherever it answered: Deno sends nothing on iopub for what comes on control.
-        for channel in self._channels or ("control", "shell"):
+        for channel in sorted(self._channels) or ("control", "shell"):
             request = messages.kernel_info_request()
             self._asked.add(request.msg_id)
             client.send(channel, request)

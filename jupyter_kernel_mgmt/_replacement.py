@@ -31,7 +31,7 @@ class KernelSession:
         self._left: set[str] = set()
 
     def origin(self, message: Message) -> Origin:
-        """Note a message, and tell who sent it. Channels have no mutual order: what is stale may come late."""
+        """Note a message, and tell who sent it. Channels have no mutual order: stale ones may come late."""
         session = message.session
         if not session or session == self._current or session == message.parent_header.get("session"):
             return Origin.CURRENT

@@ -25,9 +25,10 @@ class Step(Enum):
 class Request:
     """A request under way. ``needs_idle`` is False where the reply alone is the answer.
 
-    ``begun`` says that something came for it besides its busy, such as the code itself as ``execute_input``;
-    ``forgotten`` that nobody expects anything for it any more. ``seen_at`` is when the last message for it came,
-    for whoever has a clock, and ``interrupting`` whether an interrupt was sent and its effect is awaited.
+    ``begun`` says that something came for it besides its busy, such as the code itself as
+    ``execute_input``; ``forgotten`` that nobody expects anything for it any more. ``seen_at`` is when the
+    last message for it came, for whoever has a clock, and ``interrupting`` whether an interrupt was sent
+    and its effect is awaited.
     """
 
     __slots__ = (

@@ -29,12 +29,6 @@ PROCESS_TIMEOUT = 5.0
 OnChange = Callable[[Unresponsive | Responsive], None]
 
 
-def check_unresponsive_after(seconds: float | None) -> None:
-    """Raises `ValueError` unless it is None or more than nothing."""
-    if seconds is not None and not seconds > 0:
-        raise ValueError(f"unresponsive_after must be more than 0 seconds, not {seconds!r}")
-
-
 class SilenceWatch:
     """Applies `Silence` to what a client hears, a heartbeat of its own and what the manager says.
 

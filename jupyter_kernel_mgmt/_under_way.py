@@ -33,8 +33,8 @@ OnRequest = Callable[[Request], None]
 class UnderWay:
     """Lets each message take its effect on the request it belongs to, and wakes who waits for that.
 
-    ``on_started`` is called when the kernel has begun with a request, ``on_ended`` when nobody expects any more
-    of it.
+    ``on_started`` is called when the kernel has begun with a request, ``on_ended`` when nobody expects any
+    more of it.
     """
 
     def __init__(self, on_started: OnRequest, on_ended: OnRequest) -> None:
@@ -63,6 +63,13 @@ class UnderWay:
     def executing(self) -> bool:
         """Whether executions of ours have not ended, begun or not."""
         return bool(self._executions)
+
+    def running(self) -> set[str]:
+        """The ids of executions that the kernel runs, anybody's; ours alone where it never says so."""
+        if not self.router.never_says_status:
+            return self.router.executing()
+        requests = map(self.router.requests.get, self._executions)
+        return {r.msg_id for r in requests if r is not None and r.started and not r.ended}
 
     async def reply_to(self, request: Request) -> Message:
         """Wait for the reply. Raises `NoReply` where the kernel is done without one. Cancelling is safe."""
@@ -93,7 +100,7 @@ class UnderWay:
                 future.set_result(None)
 
     def give_up(self, msg_id: str, status: Status) -> None:
-        """End an execution for its caller with that status; the request itself stays in the kernel's hands."""
+        """End an execution for its caller with that status; the request stays in the kernel's hands."""
         if (execution := self._executions.pop(msg_id, None)) is not None:
             execution.give_up(status)
             self._displays.add(execution.result)

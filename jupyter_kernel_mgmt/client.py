@@ -17,13 +17,14 @@ from ._deadlines import Deadlines
 from ._handlers import Handler, Handlers, MessageStream
 from ._interrupts import INTERRUPT_GRACE, Interrupts
 from ._prompts import Prompts, StdinHandler
-from ._replacement import KernelSession, Origin, lost_requests
+from ._replacement import Origin
+from ._restart_notice import RestartNotice, restarted
 from ._router import Request, Router
 from ._tasks import TaskSet
 from ._under_way import MakeError, UnderWay
 from .channels import Channels
 from .comms import Comm, CommHandler
-from .exceptions import ClientClosed, KernelError, KernelRestarted
+from .exceptions import ClientClosed
 from .execution import Execution
 from .requests import ExecuteOptions, KernelRequests
 from .results import ExecutionResult, InterruptOutcome
@@ -53,9 +54,9 @@ class KernelClient(KernelRequests):
     it sends an ``interrupt_request``. ``on_execution_state`` is called with "busy" or "idle", ``on_replaced``
     when another process turned out to have taken the kernel's place.
 
-    ``output_budget`` bounds the output messages that all executions under way keep together, in bytes (None: no
-    bound beyond their own ``output_limit``, and what has no limit takes no part); those that hold most give up
-    their oldest, which is counted.
+    ``output_budget`` bounds the output messages that all executions under way keep together, in bytes
+    (None: no bound beyond their own ``output_limit``, and what has no limit takes no part); those that hold
+    most give up their oldest, which is counted.
     """
 
     def __init__(
@@ -70,11 +71,12 @@ class KernelClient(KernelRequests):
         self.on_replaced: Callable[[], None] | None = None
         self._channels: Channels | None = None
         self._closed = False
+        self._told_state = "idle"
         self._refusal: MakeError | None = _no_channels
-        self._session = KernelSession()
         self._budget = OutputBudget(output_budget)
         self._tasks = TaskSet()
         self._under_way = UnderWay(on_started=self._started, on_ended=self._ended)
+        self._restart_notice = RestartNotice(self._under_way, self._tasks, self._ask)
         self._interrupts = Interrupts(self._under_way, self.until, probe=self.kernel_info)
         self._interrupts.send = self._interrupt_by_message
         self._deadlines = Deadlines(self._under_way, self._interrupts, self._tasks)
@@ -112,8 +114,9 @@ class KernelClient(KernelRequests):
             raise RuntimeError("the client has channels already; detach it first")
         self._channels = channels
         self._refusal = None
-        self._session = KernelSession()
+        self._restart_notice.start()
         self._under_way.router = Router()
+        self._told_state = "idle"
         self._comms.start()
         channels.on_closed = self._channels_lost
         channels.on_message = self._received
@@ -235,7 +238,7 @@ class KernelClient(KernelRequests):
     @property
     def executing(self) -> bool:
         """Whether the kernel runs code, anybody's, as far as it told us."""
-        return bool(self._under_way.router.executing())
+        return bool(self._under_way.running())
 
     async def interrupt(self, *, grace: float = INTERRUPT_GRACE) -> InterruptOutcome:
         """Interrupt what the kernel runs, and tell after at most ``grace`` seconds what became of it.
@@ -305,7 +308,7 @@ class KernelClient(KernelRequests):
         return self._comms.open(target_name, data, metadata=metadata, buffers=buffers, comm_id=comm_id)
 
     def on_comm(self, target_name: str, handler: CommHandler | None) -> None:
-        """Call ``handler(comm, open_message)``, sync or async, for each comm that the kernel opens to a target.
+        """Call ``handler(comm, open_message)``, sync or async, for each comm the kernel opens to a target.
 
         None removes the handler. See `Comms.on_open` for the life of async handlers.
         """
@@ -337,22 +340,27 @@ class KernelClient(KernelRequests):
     def _received(self, channel: str, message: Message) -> None:
         if self._tracer is not None:
             self._tracer.show("received", channel, message)
-        state = self.execution_state
-        origin = self._session.origin(message)
+        origin = self._restart_notice.look(message)
         if origin is Origin.STALE:
             self._handlers.call(channel, message)
             return
         if origin is Origin.NEW:
-            self._replaced(message)
+            self._replaced()
         self._under_way.received(channel, message)
         if channel == "stdin" and message.msg_type == "input_request":
             self._prompts.answer(message)
         self._comms.received(channel, message)
         self._side_shells.received(channel, message)
-        if self.execution_state != state and self.on_execution_state is not None:
-            self.on_execution_state(self.execution_state)
+        self._tell_state()
         self._handlers.call(channel, message)
         self._under_way.look_at_conditions()
+
+    def _tell_state(self) -> None:
+        state = self.execution_state
+        if state != self._told_state:
+            self._told_state = state
+            if self.on_execution_state is not None:
+                self.on_execution_state(state)
 
     def _started(self, request: Request) -> None:
         self._deadlines.started(request)
@@ -360,33 +368,15 @@ class KernelClient(KernelRequests):
     def _ended(self, request: Request) -> None:
         self._deadlines.ended(request)
         self._prompts.withdraw(request.msg_id)
+        self._tell_state()
 
-    def _replaced(self, message: Message) -> None:
-        """Another process answers: fail what the old one took with it, and find out about the rest."""
-        log.info("Another process has taken the kernel's place")
-        requests = self._under_way.router.requests.values()
-        lost, unclear = lost_requests(requests, message.parent_id)
-        self._under_way.router.replaced()
-        self._under_way.fail(_restarted, lost)
-        self._comms.fail(_restarted)
+    def _replaced(self) -> None:
+        """Another process answers, which knows nothing of comms and subshells."""
+        self._comms.fail(restarted)
         self._comms.start()
         self._side_shells.fail()
-        if unclear:
-            self._tasks.start(self._fail_what_did_not_arrive(unclear), name="after-a-restart")
         if self.on_replaced is not None:
             self.on_replaced()
-
-    async def _fail_what_did_not_arrive(self, msg_ids: list[str]) -> None:
-        """Each channel keeps its order: what is not begun before the answer to a later request is lost."""
-        requests = self._under_way.router.requests
-        unclear = [request for request in map(requests.get, msg_ids) if request is not None]
-        for channel in dict.fromkeys(request.channel for request in unclear):
-            try:
-                await self._ask(messages.kernel_info_request(), channel)
-            except KernelError:
-                continue
-            lost = [r.msg_id for r in unclear if r.channel == channel and not r.started]
-            self._under_way.fail(_restarted, lost)
 
     def _channels_lost(self, error: Exception | None) -> None:
         """The far end closed the channels, or they broke; `detach` closes this end."""
@@ -401,7 +391,3 @@ class KernelClient(KernelRequests):
 
 def _no_channels(result: ExecutionResult | None) -> Exception:
     return ClientClosed("the client has no channels", result=result)
-
-
-def _restarted(result: ExecutionResult | None) -> Exception:
-    return KernelRestarted(None, result)

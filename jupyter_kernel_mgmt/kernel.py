@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,17 +12,17 @@ from typing import Any, Self, TypeVar
 from jupyter_protocol import ConnectionInfo, Message
 
 from ._generation import Generation
+from ._options import STARTUP_TIMEOUT, KernelOptions
 from ._prompts import StdinHandler
+from ._succession import Relaunch, Succession
 from .client import KernelClient
 from .events import EventLog, ExecutionStateChanged, KernelEvent, KernelExited, KernelState, StateChanged
 from .exceptions import (
     ClientClosed,
     KernelDied,
     KernelRestarted,
-    LaunchError,
     NotOwned,
     RestartFailed,
-    StartupTimeout,
     Unsupported,
 )
 from .execution import Execution
@@ -31,17 +31,9 @@ from .managerbase import KernelManagerBase
 from .requests import ExecuteOptions, KernelRequests
 from .results import ExecutionResult, InterruptOutcome
 from .subshells import Subshells
+from .wire_trace import WireTrace
 
 log = logging.getLogger(__name__)
-
-STARTUP_TIMEOUT = 60.0
-"""Seconds that a kernel has to become ready."""
-
-LAUNCH_ATTEMPTS = 5
-"""How often a launch is tried whose failure says that another try may work."""
-
-Relaunch = Callable[[Launched | None], Awaitable[Launched]]
-"""Starts the next process of a kernel, given the one that it follows."""
 
 T = TypeVar("T")
 
@@ -54,29 +46,32 @@ class Kernel(KernelRequests):
     whether the kernel ends with this object. Belongs to the loop it was made in.
     """
 
-    _generation: Generation | None = None
-
     def __init__(
         self,
+        options: KernelOptions,
         *,
         kernel_type: str | None = None,
         owned: bool,
         relaunch: Relaunch | None = None,
-        startup_timeout: float = STARTUP_TIMEOUT,
-        unresponsive_after: float | None = None,
-        stdin: StdinHandler | None = None,
         events: EventLog | None = None,
         resources: AsyncExitStack | None = None,
     ) -> None:
         self.kernel_type = kernel_type
         self.owned = owned
-        self.client = KernelClient(stdin=stdin)
+        self.client = KernelClient(stdin=options.stdin)
+        self.client.trace = options.trace
         self.client.on_execution_state = self._execution_state_changed
-        self.startup_timeout = startup_timeout
-        self.unresponsive_after = unresponsive_after
-        self._relaunch = relaunch
+        self.client.on_replaced = self._process_replaced
         self._events = events or EventLog()
         self._resources = resources or AsyncExitStack()
+        self._succession = Succession(
+            self.client,
+            options,
+            owned=owned,
+            relaunch=relaunch,
+            on_exit=self._process_ended,
+            on_event=self._events.emit,
+        )
         self._state = KernelState.STARTING
         self._operation: asyncio.Task[Any] | None = None
         self._lock = asyncio.Lock()
@@ -89,15 +84,20 @@ class Kernel(KernelRequests):
         *,
         relaunch: Relaunch | None = None,
         startup_timeout: float = STARTUP_TIMEOUT,
+        unresponsive_after: float | None = None,
         stdin: StdinHandler | None = None,
+        trace: WireTrace | None = None,
     ) -> Self:
         """Take over a kernel that a finder, provider or launcher started, and wait until it is ready.
 
         ``relaunch`` is an async callable that starts the next process, given the `Launched` before it;
-        without it, `restart` raises `Unsupported`. Raises as `launch` does; the kernel is ended then,
-        and when this is cancelled.
+        without it, `restart` raises `Unsupported`. The other options are those of `launch`, and it raises as
+        `launch` does; the kernel is ended then, and when this is cancelled.
         """
-        kernel = cls(owned=True, relaunch=relaunch, startup_timeout=startup_timeout, stdin=stdin)
+        options = KernelOptions(
+            startup_timeout=startup_timeout, unresponsive_after=unresponsive_after, stdin=stdin, trace=trace
+        )
+        kernel = cls(options, owned=True, relaunch=relaunch)
         return await kernel.open(launched)
 
     async def __aenter__(self) -> Self:
@@ -114,10 +114,14 @@ class Kernel(KernelRequests):
         return f"<Kernel {name} {self.kernel_id} {self._state.value}{owned}>"
 
     def __del__(self) -> None:
-        if self._generation is not None and self._state is not KernelState.CLOSED:
+        if self._state not in (KernelState.STARTING, KernelState.CLOSED):
             warnings.warn(f"{self!r} was never closed: await its aclose()", ResourceWarning, stacklevel=2)
 
     # What it is
+
+    @property
+    def _generation(self) -> Generation | None:
+        return self._succession.current
 
     @property
     def kernel_id(self) -> str | None:
@@ -199,8 +203,7 @@ class Kernel(KernelRequests):
         process is left and the state is dead.
         """
         self._require_ownership("restart")
-        if self._relaunch is None:
-            raise Unsupported("restart", "nobody knows how to start this kernel again; give relaunch=")
+        self._succession.check_relaunch()
         await self._run(self._restart)
 
     async def aclose(self) -> None:
@@ -297,48 +300,8 @@ class Kernel(KernelRequests):
             raise
 
     async def _begin(self, launched: Launched | None) -> None:
-        """Make the next generation ready; try again where a failure says that this may help."""
-        for attempt in range(1, LAUNCH_ATTEMPTS + 1):
-            previous = self._generation
-            launched = launched or await self._launch_after(previous)
-            if self.owned and launched.manager is None:
-                raise LaunchError("a kernel of ours needs a manager, and its provider gave none")
-            number = 1 if previous is None else previous.number + 1
-            self._generation = Generation(
-                number,
-                launched,
-                self.client,
-                owned=self.owned,
-                on_exit=self._process_ended,
-                on_event=self._events.emit,
-                unresponsive_after=self.unresponsive_after,
-            )
-            if previous is not None:
-                await previous.release(_restarted)
-            try:
-                await self._generation.begin(self.startup_timeout)
-            except LaunchError as error:
-                retry = error.exit_info is not None and error.exit_info.retry
-                if not retry or self._relaunch is None or attempt == LAUNCH_ATTEMPTS:
-                    raise
-                log.warning("Launching again: %s", error)
-                launched = None
-            else:
-                self._set_state(KernelState.READY)
-                return
-
-    async def _launch_after(self, previous: Generation | None) -> Launched:
-        if self._relaunch is None:
-            raise Unsupported("restart", "nobody knows how to start this kernel again; give relaunch=")
-        limit = asyncio.timeout(self.startup_timeout)
-        try:
-            async with limit:
-                return await self._relaunch(None if previous is None else previous.launched)
-        except TimeoutError as error:
-            if not limit.expired():  # it is the provider's own
-                raise
-            text = f"the provider did not start the kernel within {self.startup_timeout:g} s"
-            raise StartupTimeout(text) from error
+        await self._succession.begin(launched, _restarted)
+        self._set_state(KernelState.READY)
 
     async def _release(self) -> None:
         self._set_state(KernelState.CLOSED)
@@ -369,8 +332,14 @@ class Kernel(KernelRequests):
     def _set_state(self, state: KernelState) -> None:
         if state is not self._state and self._state is not KernelState.CLOSED:
             self._state = state
-            number = 1 if self._generation is None else self._generation.number
-            self._events.emit(StateChanged(state, number))
+            self._events.emit(StateChanged(state, self._succession.number))
+
+    def _process_replaced(self) -> None:
+        """Somebody else has restarted the kernel: its process is another one, which answers."""
+        if self._state is KernelState.READY and self._generation is not None:
+            self._set_state(KernelState.RESTARTING)
+            self._generation.number += 1
+            self._set_state(KernelState.READY)
 
     def _execution_state_changed(self, execution_state: str) -> None:
         self._events.emit(ExecutionStateChanged(execution_state))

@@ -13,15 +13,16 @@ from typing import Any
 
 from jupyter_protocol import ConnectionInfo
 
+from ._options import STARTUP_TIMEOUT, KernelOptions
 from ._prompts import StdinHandler
-from ._silence_watch import check_unresponsive_after
 from .discovery import KernelFinder, shared_finder
 from .events import EventLog, LaunchProgress, OnEvent
 from .exceptions import LaunchError
-from .kernel import STARTUP_TIMEOUT, Kernel
+from .kernel import Kernel
 from .launching import Launched, LaunchRequest, OnProgress, Transport
 from .managerbase import BlockingManagerBase, KernelManagerBase
 from .subproc.place import runtime_directory
+from .wire_trace import WireTrace
 
 DEFAULT_KERNEL_TYPE = "pyimport/kernel"
 
@@ -77,6 +78,7 @@ def launch(
     stdin: StdinHandler | None = None,
     finder: KernelFinder | None = None,
     on_event: OnEvent | None = None,
+    trace: WireTrace | None = None,
 ) -> Opening:
     """Start a kernel and wait until it is ready. ``await`` it or use ``async with``; the `Kernel` is owned.
 
@@ -85,7 +87,7 @@ def launch(
     ``launch_params`` fill places in its command. ``startup_timeout`` is in seconds. ``stdin`` is an async
     callable ``(prompt, password) → str``. ``finder`` is whose providers are used (by default one for this
     loop, for as long as kernels of it are open). ``on_event(event)`` hears everything from the first
-    progress on.
+    progress on. ``trace`` is shown every message that passes, without secrets (see `log_trace`).
 
     ``unresponsive_after`` seconds without a sign of life from a process that is stopped, or from a kernel
     whose heartbeat ought to answer, give an `Unresponsive` event, and a `KernelUnresponsive` to those who
@@ -102,10 +104,10 @@ def launch(
         launch_params=dict(launch_params or {}),
         transport=transport,
     )
-    check_unresponsive_after(unresponsive_after)
-    return Opening(
-        _launch(kernel_type, request, startup_timeout, unresponsive_after, stdin, finder, on_event)
+    options = KernelOptions(
+        startup_timeout=startup_timeout, unresponsive_after=unresponsive_after, stdin=stdin, trace=trace
     )
+    return Opening(_launch(kernel_type, request, options, finder, on_event))
 
 
 def connect(
@@ -115,6 +117,7 @@ def connect(
     startup_timeout: float = STARTUP_TIMEOUT,
     unresponsive_after: float | None = None,
     stdin: StdinHandler | None = None,
+    trace: WireTrace | None = None,
 ) -> Opening:
     """Talk to a kernel that runs already. ``await`` it or use ``async with``; the `Kernel` is not owned.
 
@@ -130,16 +133,16 @@ def connect(
     comes within ``startup_timeout`` seconds; it says whether the kernel is busy, absent or encrypted in
     another way. Cancelling it disconnects.
     """
-    check_unresponsive_after(unresponsive_after)
-    return Opening(_connect(connection, manager, startup_timeout, unresponsive_after, stdin))
+    options = KernelOptions(
+        startup_timeout=startup_timeout, unresponsive_after=unresponsive_after, stdin=stdin, trace=trace
+    )
+    return Opening(_connect(connection, manager, options))
 
 
 async def _launch(
     kernel_type: str,
     request: LaunchRequest,
-    startup_timeout: float,
-    unresponsive_after: float | None,
-    stdin: StdinHandler | None,
+    options: KernelOptions,
     finder: KernelFinder | None,
     on_event: OnEvent | None,
 ) -> Kernel:
@@ -149,16 +152,14 @@ async def _launch(
         used = finder if finder is not None else await resources.enter_async_context(shared_finder())
 
         async def relaunch(previous: Launched | None) -> Launched:
-            deadline = time.monotonic() + startup_timeout
+            deadline = time.monotonic() + options.startup_timeout
             return await used.launch(kernel_type, replace(request, previous=previous, deadline=deadline))
 
         kernel = Kernel(
+            options,
             kernel_type=kernel_type,
             owned=True,
             relaunch=relaunch,
-            startup_timeout=startup_timeout,
-            unresponsive_after=unresponsive_after,
-            stdin=stdin,
             events=events,
             resources=resources.pop_all(),
         )
@@ -168,13 +169,9 @@ async def _launch(
 async def _connect(
     connection: Connection,
     manager: KernelManagerBase | BlockingManagerBase | None,
-    startup_timeout: float,
-    unresponsive_after: float | None,
-    stdin: StdinHandler | None,
+    options: KernelOptions,
 ) -> Kernel:
-    kernel = Kernel(
-        owned=False, startup_timeout=startup_timeout, unresponsive_after=unresponsive_after, stdin=stdin
-    )
+    kernel = Kernel(options, owned=False)
     return await kernel.open(_reached(connection, manager))
 
 

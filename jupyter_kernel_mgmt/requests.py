@@ -70,14 +70,15 @@ class KernelRequests:
         ``subshell_id`` runs it in a subshell (JEP 91).
 
         After ``timeout`` seconds of running, counted from the kernel's word that it has begun, the code is
-        interrupted, and the status is "timeout" once the kernel has ended it or five seconds have passed. The
-        code is not interrupted while others run beside it in subshells, which an interrupt would hit too. After
-        ``queue_timeout`` seconds without a beginning the status is "timeout" at once, and the code is
-        interrupted as soon as it begins. With ``interrupt_on_cancel`` the code is interrupted, now or when it
-        begins, when a task is cancelled that waits for it or reads its output.
+        interrupted, and the status is "timeout" once the kernel has ended it or five seconds have passed.
+        The code is not interrupted while others run beside it in subshells, which an interrupt would hit
+        too. After ``queue_timeout`` seconds without a beginning the status is "timeout" at once, and the
+        code is interrupted as soon as it begins. With ``interrupt_on_cancel`` the code is interrupted, now
+        or when it begins, when a task is cancelled that waits for it or reads its output.
 
-        ``output_limit`` bounds the output that is kept, in bytes including about 2 kB for each message (None:
-        everything, and it does not count in the client's budget); head and tail are kept and the rest is counted. Must be called with the loop running.
+        ``output_limit`` bounds the output that is kept, in bytes including about 2 kB for each message
+        (None: everything, and it does not count in the client's budget); head and tail are kept and the
+        rest is counted. Must be called with the loop running.
 
         Source: Messaging in Jupyter, "Execute".
         """
@@ -100,8 +101,8 @@ class KernelRequests:
     async def complete(self, code: str, cursor_pos: int | None = None) -> Message:
         """Completions at ``cursor_pos``, in code points (None: the end). Source: "Completion".
 
-        While the kernel runs code it is asked in a subshell of our own, if it has subshells; so are `inspect` and
-        `is_complete`.
+        While the kernel runs code it is asked in a subshell of our own, if it has subshells; so are
+        `inspect` and `is_complete`.
         """
         return await self._subshells.ask(messages.complete_request(code, cursor_pos=cursor_pos))
 
@@ -145,8 +146,8 @@ class KernelRequests:
         """Make a subshell and return its id, for ``execute(…, subshell_id=…)``. Source: JEP 91.
 
         It is deleted when this client closes, if not before. Raises `Unsupported` where the kernel has no
-        subshells, `SubshellError` where it refuses or does not answer. When cancelled, the subshell is deleted as
-        soon as the kernel tells its id.
+        subshells, `SubshellError` where it refuses or does not answer. When cancelled, the subshell is
+        deleted as soon as the kernel tells its id.
         """
         return await self._subshells.create()
 
@@ -162,11 +163,11 @@ class KernelRequests:
         return await self._subshells.list()
 
     def subshell(self) -> AbstractAsyncContextManager[str]:
-        """A subshell for the length of an ``async with`` block, which gets its id. Raises as `create_subshell`."""
+        """A subshell for the length of an ``async with`` block, which gets its id; see `create_subshell`."""
         return self._subshells.subshell()
 
     async def debug(self, request: Mapping[str, Any]) -> Message:
-        """Send a request of the Debug Adapter Protocol, such as ``{"command": "initialize", "arguments": {…}}``.
+        """Send a request of the Debug Adapter Protocol: a dict with ``command`` and ``arguments``.
 
         ``type`` and ``seq`` are filled in where they are missing. Events come to handlers on iopub as
         ``debug_event``. Source: "Debug request", JEP 47.

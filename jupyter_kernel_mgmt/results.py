@@ -29,17 +29,17 @@ class ErrorInfo:
     traceback: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ExecutionResult:
     """The answer to an execution.
 
-    ``status`` is ``"ok"``, ``"error"`` (the code raised, or ended without a reply), ``"aborted"`` (it was not
-    run), ``"interrupted"`` (by us) or ``"timeout"``; None in the partial result of an error. ``outputs`` are
-    nbformat 4 dicts; what later code does to a display shown here changes them in place. ``reply`` is the
-    kernel's message. It is None where the kernel sent none, and where the caller was given up on waiting: a
-    request that still stood in the queue, or code that goes on in spite of an interrupt. ``idle_seen`` is False
-    where the kernel did not say that it had finished, so that output may be missing. ``dropped`` is the number
-    of output messages over the limits.
+    ``status`` is ``"ok"``, ``"error"`` (the code raised, or ended without a reply), ``"aborted"`` (it was
+    not run), ``"interrupted"`` (by us) or ``"timeout"``; None in the partial result of an error.
+    ``outputs`` are nbformat 4 dicts; what later code does to a display shown here changes them in place.
+    ``reply`` is the kernel's message. It is None where the kernel sent none, and where the caller was given
+    up on waiting: a request that still stood in the queue, or code that goes on in spite of an interrupt.
+    ``idle_seen`` is False where the kernel did not say that it had finished, so that output may be missing.
+    ``dropped`` is the number of output messages over the limits.
     """
 
     status: Status | None
@@ -49,7 +49,7 @@ class ExecutionResult:
     reply: Message | None
     dropped: int
     idle_seen: bool = True
-    displays: Displays = field(default_factory=dict, repr=False)
+    displays: Displays = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def stdout(self) -> str:

@@ -16,18 +16,30 @@ EXPECTED = {
     "connect": ["its pid:", "ours to end: False", "still there: 'yes'"],
     "comms": ["sum: 6 reversed: [3, 2, 1]", "opened by the kernel: {'steps': 1}", "[1]"],
     "subshells": ["completions: ['import']", "while it runs: True", "inspect: True"],
+    "console": ["who? hello Ada", "ZeroDivisionError", "42"],
+    "agent_tools": [
+        "'status': 'ok', 'stdout': 'working\\n', 'value': '42'",
+        "'error': 'ZeroDivisionError: division by zero'",
+        "'status': 'timeout', 'stdout': 'started\\n'",
+        "'status': 'died', 'reason': 'exit code 3'",
+        "'value': 'False'",
+    ],
     "write_a_provider": ["starting Python with -O", "asserts: False"],
 }
+
+TYPED = {"console": "name = input('who? ')\nAda\nprint('hello', name)\n1 / 0\n6 * 7\n"}
+"""What is typed, if anything is."""
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 async def test_an_example_runs_and_prints_what_it_is_about(name: str) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py")),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await process.communicate()
+    output, errors = await process.communicate(TYPED.get(name, "").encode())
     assert process.returncode == 0, errors.decode()
     assert errors.decode() == ""
     for text in EXPECTED[name]:

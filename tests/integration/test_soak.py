@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_kernel_mgmt import Execution, ExecutionResult, InterruptOutcome, KernelDied, launch
+from jupyter_kernel_mgmt import Execution, ExecutionResult, InterruptOutcome, KernelDied, KernelError, launch
 from jupyter_kernel_mgmt._router import Request
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "0"))
@@ -102,8 +102,8 @@ class Soak:
                     await kind(choose, name)
             except TimeoutError:
                 self.problems.append(f"{kind.__name__} {name}: it did not end")
-            except AssertionError as error:
-                self.problems.append(f"{kind.__name__} {name}: {error}")
+            except (AssertionError, KernelError) as error:
+                self.problems.append(f"{kind.__name__} {name}: {error!r}")
 
     async def footprint(self):
         """What this process holds when no request is under way."""

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from jupyter_kernel_mgmt import ClientClosed, InterruptOutcome, KernelClient, KernelDied
+from jupyter_kernel_mgmt import (
+    ClientClosed,
+    InterruptOutcome,
+    KernelClient,
+    KernelDied,
+    KernelRestarted,
+    NoReply,
+    _under_way,
+)
 from jupyter_kernel_mgmt.results import ExecutionResult
 from jupyter_kernel_mgmt.testing import FakeKernel, FakeRun, MemoryChannels, Quirks
 from jupyter_protocol import ChannelClosed, InvalidMessage, Message, messages
@@ -221,7 +229,7 @@ async def test_a_message_that_cannot_be_sent_is_not_waited_for() -> None:
         with pytest.raises(InvalidMessage):
             client.execute("x", user_expressions={"a": object()})  # type: ignore[dict-item]
         with pytest.raises(InvalidMessage):
-            await client.complete("x", object())  # type: ignore[arg-type]
+            await client.history(n=object())
         assert repr(client).endswith("0 requests>")
 
 
@@ -623,3 +631,299 @@ async def test_an_answer_that_comes_too_late_goes_nowhere(
 
     assert kernel.requests("input_reply") == []
     assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
+# Kernels that others restart
+
+
+def noted(client: KernelClient) -> list[str]:
+    """What ``on_replaced`` is told, once a time."""
+    calls: list[str] = []
+    client.on_replaced = lambda: calls.append("replaced")
+    return calls
+
+
+async def test_a_restart_by_somebody_else_fails_what_had_begun_at_once(talk: Any) -> None:
+    """By the new kernel's first message, whatever it is; with the output so far, and told once."""
+    client, kernel = await talk(behave)
+    calls = noted(client)
+    execution = await hanging(client)
+    kernel.restart()
+    kernel.send("iopub", messages.status("starting"))
+    with pytest.raises(KernelRestarted) as caught:
+        await execution
+
+    assert caught.value.result is not None
+    assert caught.value.result.stdout == "hanging\n"
+    assert (client.executing, client.execution_state) == (False, "idle")
+    assert (await client.execute("new")).stdout == "new"
+    assert calls == ["replaced"]
+
+
+async def test_what_the_new_kernel_handles_is_not_lost(talk: Any) -> None:
+    """It is what shows the restart; what was sent before it on the same channel is lost."""
+    client, kernel = await talk(behave)
+    calls = noted(client)
+    running = await hanging(client)
+    queued = client.execute("queued")
+    await kernel.wait_for("execute_request", count=2)
+    kernel.restart()
+    after = client.execute("after")
+
+    assert (await after).stdout == "after"
+    for lost in (running, queued):
+        with pytest.raises(KernelRestarted):
+            await lost
+    assert calls == ["replaced"]
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_the_fate_of_what_was_not_begun_is_found_out(talk: Any, arrives: bool) -> None:
+    """It may still be on its way to the new kernel: an answer to a later request shows that it is not."""
+    client, kernel = await talk(behave)
+    running = await hanging(client)
+    queued = client.execute("queued")
+    on_its_way = await kernel.wait_for("execute_request", count=2)
+    interrupting = asyncio.create_task(queued.interrupt())
+    await asyncio.sleep(0)
+    kernel.restart()
+    if arrives:
+        interrupting.cancel()
+        kernel.side.on_message("shell", on_its_way)
+    kernel.send("iopub", messages.status("starting"))
+    with pytest.raises(KernelRestarted):
+        await running
+    await kernel.wait_for("kernel_info_request")
+
+    if arrives:
+        assert (await queued).stdout == "queued"
+    else:
+        with pytest.raises(KernelRestarted):
+            await queued
+        async with asyncio.timeout(20):
+            assert await interrupting is InterruptOutcome.DIED
+    assert (await client.execute("new")).stdout == "new"
+    assert repr(client).endswith("0 requests>")
+
+
+async def test_an_answer_on_control_does_not_judge_what_is_on_its_way_on_shell(talk: Any) -> None:
+    """Channels have no mutual order."""
+    client, kernel = await talk(behave)
+    await client.kernel_info()
+    kernel.quirks = Quirks(silent=True)
+    execution = client.execute("slow to arrive")
+    on_its_way = await kernel.wait_for("execute_request")
+    kernel.quirks = Quirks()
+    kernel.restart()
+    await client._ask(messages.kernel_info_request(), "control")
+    kernel.side.on_message("shell", on_its_way)
+
+    assert (await execution).stdout == "slow to arrive"
+
+
+async def test_late_words_of_the_old_kernel_go_to_handlers_only(talk: Any) -> None:
+    """They are no second restart, and do not make the new kernel busy."""
+    client, kernel = await talk(behave)
+    calls = noted(client)
+    heard: list[str] = []
+    client.add_handler(lambda channel, m: heard.append(m.content.get("text", "")), ["iopub"])
+    await client.execute("x")
+    old = kernel.side.session.session_id
+    kernel.restart()
+    new = kernel.session_id
+    running = await hanging(client)
+    kernel.session_id = old
+    kernel.send("iopub", messages.status("busy", parent=messages.execute_request("theirs")))
+    kernel.send("iopub", messages.stream("stdout", "late"))
+    kernel.session_id = new
+    await client.settle()
+
+    assert heard[-1] == "late"
+    assert (calls, running.done()) == (["replaced"], False)
+    assert await running.interrupt() is InterruptOutcome.IDLE
+    assert (await running).status == "interrupted"
+
+
+async def test_a_kernel_that_copies_the_session_of_requests_is_never_taken_for_another(talk: Any) -> None:
+    """It has no session of its own: with another client of it, the sessions seem to change all the time."""
+    client, kernel = await talk(behave)
+    calls = noted(client)
+    running = await hanging(client)
+    for session in ("theirs", "another one's"):
+        parent = Message({}, {"msg_id": "m", "msg_type": "execute_request", "session": session})
+        kernel.session_id = session
+        for _ in range(2):
+            kernel.send("iopub", messages.stream("stdout", "x", parent=parent))
+    kernel.session_id = None
+    await client.settle()
+
+    assert (calls, running.done()) == ([], False)
+
+
+async def test_a_welcome_without_a_session_is_no_restart(talk: Any) -> None:
+    """xeus sends one to each new subscriber."""
+    client, kernel = await talk(behave)
+    calls = noted(client)
+    running = await hanging(client)
+    kernel.session_id = ""
+    kernel.send("iopub", messages.new_message("iopub_welcome", {}))
+    kernel.session_id = None
+    kernel.send("iopub", messages.stream("stdout", "x"))
+    await client.settle()
+
+    assert (calls, running.done()) == ([], False)
+
+
+async def test_comms_end_with_a_restart_by_somebody_else(talk: Any) -> None:
+    """And comms of the new kernel are served."""
+    client, kernel = await talk(behave)
+    kernel.comms.targets["t"] = lambda comm, message: None
+    comm = client.open_comm("t")
+    await client.kernel_info()
+    kernel.restart()
+    kernel.send("iopub", messages.status("starting"))
+    await client.settle()
+
+    assert comm.closed
+    with pytest.raises(KernelRestarted):
+        await anext(comm)
+    assert not client.open_comm("t").closed
+
+
+async def test_new_channels_are_no_restart_by_somebody_else() -> None:
+    """Whoever attaches them knows."""
+    first, second = MemoryChannels(), MemoryChannels()
+    async with (
+        FakeKernel(first.kernel, behave),
+        FakeKernel(second.kernel, behave),
+        KernelClient(first) as client,
+    ):
+        calls = noted(client)
+        await client.execute("x")
+        await client.detach(died)
+        client.attach(second)
+        await client.execute("x")
+
+        assert calls == []
+
+
+# Kernels that are silent for a time
+
+
+async def test_failing_what_waits_does_not_concern_what_comes_later(talk: Any) -> None:
+    """The kernel may go on: late answers go to handlers only, and it becomes idle when it says so."""
+    seen: list[str | None] = []
+    opened = asyncio.Event()
+
+    async def wait(run: FakeRun) -> None:
+        run.write("before\n")
+        if run.code == "first":
+            await opened.wait()
+        run.write("after\n")
+
+    client, kernel = await talk(wait)
+    client.add_handler(lambda channel, m: seen.append(m.parent_id), ["shell"])
+    execution = client.execute("first")
+    await anext(execution.__aiter__())
+    info = asyncio.create_task(client.kernel_info())
+    condition = asyncio.create_task(client.until(lambda: False))
+    await asyncio.sleep(0)
+    client.fail_waiting(died)
+    client.fail_waiting(died)
+    with pytest.raises(KernelDied) as caught:
+        await execution
+    assert caught.value.result is not None
+    assert caught.value.result.stdout == "before\n"
+    for waiting in (info, condition):
+        with pytest.raises(KernelDied):
+            await waiting
+
+    assert client.executing
+    later = client.execute("later")
+    opened.set()
+    assert (await later).stdout == "before\nafter\n"
+    asked = kernel.requests("execute_request")
+    assert seen == [asked[0].msg_id, kernel.requests("kernel_info_request")[0].msg_id, asked[1].msg_id]
+    assert client.execution_state == "idle"
+    assert repr(client).endswith("0 requests>")
+
+
+async def test_a_request_that_the_kernel_does_not_answer_is_no_reply(
+    talk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said that it is done with it; others wait no shorter for that."""
+    monkeypatch.setattr(_under_way, "REPLY_GRACE", 0.005)
+    client, _ = await talk(behave)
+    with pytest.raises(NoReply):
+        await client.debug({"command": "initialize"})
+    assert (await client.execute("x")).stdout == "x"
+
+
+async def test_a_presumed_idle_is_reported(talk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever shows the state of a kernel that never says idle does not show it busy for ever."""
+    monkeypatch.setattr(_under_way, "IDLE_GRACE", 0.005)
+    client, _ = await talk(behave, Quirks(says_idle=False))
+    states: list[str] = []
+    client.on_execution_state = states.append
+    await client.execute("x")
+
+    assert client.execution_state == "idle"
+    assert states == ["busy", "idle"]
+
+
+async def test_an_interrupt_of_a_kernel_without_status_is_known_for_what_it_was(
+    talk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not say what runs, but we know what it began of ours."""
+    monkeypatch.setattr(_under_way, "IDLE_GRACE", 0.005)
+    client, _ = await talk(behave, Quirks(says_status=False))
+    execution = await hanging(client)
+
+    assert await client.interrupt() is InterruptOutcome.IDLE
+    assert (await execution).status == "interrupted"
+
+
+# The wire
+
+
+async def test_a_trace_sees_what_passes_while_it_is_set(talk: Any) -> None:
+    """In order, both directions; None ends it."""
+    client, _ = await talk(behave)
+    seen: list[Any] = []
+    assert client.trace is None
+    client.trace = seen.append
+    assert client.trace is not None
+    await client.execute("x")
+    count = len(seen)
+    client.trace = None
+    await client.execute("y")
+
+    shown = [(entry.direction, entry.channel, entry.msg_type) for entry in seen]
+    assert shown[0] == ("sent", "shell", "execute_request")
+    assert sorted(shown[1:]) == sorted(
+        [("received", "iopub", kind) for kind in ("status", "execute_input", "stream", "status")]
+        + [("received", "shell", "execute_reply")]
+    )
+    assert len(seen) == count
+
+
+async def test_what_cannot_be_sent_is_not_traced() -> None:
+    """It did not pass."""
+    async with KernelClient(MemoryChannels()) as client:
+        seen: list[Any] = []
+        client.trace = seen.append
+        with pytest.raises(InvalidMessage):
+            client.execute("x", user_expressions={"a": object()})  # type: ignore[dict-item]
+        assert seen == []
+
+
+async def test_a_close_ends_the_tasks_that_watch_over_interrupts(talk: Any) -> None:
+    """None is left behind, whatever it waits for."""
+    client, kernel = await talk(behave, Quirks(ignores_interrupts=True))
+    execution = client.execute(HANG, timeout=0.005)
+    await kernel.wait_for("interrupt_request")
+    await client.aclose()
+    with pytest.raises(ClientClosed):
+        await execution
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    assert not any(name.startswith("interrupt-") for name in names)

@@ -1,9 +1,12 @@
 """Executions and their results, over channels in memory."""
 
 import asyncio
+import gc
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -14,11 +17,16 @@ from jupyter_kernel_mgmt import (
     ExecutionError,
     ExecutionInterrupted,
     ExecutionResult,
+    ExecutionTimeout,
     InterruptOutcome,
     KernelDied,
     OutputDropped,
+    _deadlines,
+    _interrupts,
+    _output_log,
+    _under_way,
 )
-from jupyter_kernel_mgmt import _under_way
+from jupyter_kernel_mgmt import client as client_module
 from jupyter_kernel_mgmt.testing import FakeRun, Quirks
 from jupyter_protocol import Message, messages
 
@@ -436,7 +444,12 @@ async def test_a_held_back_interrupt_of_what_is_aborted_sends_nothing(talk: Any)
 
 async def test_a_status_in_the_result_becomes_an_error_when_asked() -> None:
     """`raise_for_status` gives back a good result, and raises for any other with the whole result in it."""
-    kinds = {"error": ExecutionError, "interrupted": ExecutionInterrupted, "aborted": ExecutionAborted}
+    kinds = {
+        "error": ExecutionError,
+        "interrupted": ExecutionInterrupted,
+        "timeout": ExecutionTimeout,
+        "aborted": ExecutionAborted,
+    }
     good = ExecutionResult("ok", 1, [], None, None, 0)
     assert good.raise_for_status() is good
     for status, kind in kinds.items():
@@ -555,3 +568,477 @@ async def test_a_held_back_interrupt_tells_of_a_death(talk: Any) -> None:
     client.refuse(lambda result: KernelDied(None, result))
 
     assert await interrupting is InterruptOutcome.DIED
+
+
+# Time
+
+
+@pytest.fixture
+def short_graces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is waited for in vain is given up after moments."""
+    for module in (_deadlines, _interrupts, client_module):
+        monkeypatch.setattr(module, "INTERRUPT_GRACE", SOON)
+    for name in ("IDLE_GRACE", "REPLY_GRACE"):
+        monkeypatch.setattr(_under_way, name, SOON)
+
+
+SOON, LATER = 0.005, 0.05
+"""Seconds. Of two clocks that start together, or this one earlier, the one of SOON is over first."""
+
+
+class Gates:
+    """A behaviour with a gate for each piece of code."""
+
+    def __init__(self) -> None:
+        self._gates: dict[str, Gate] = {}
+
+    def __getitem__(self, code: str) -> Gate:
+        return self._gates.setdefault(code, Gate())
+
+    async def __call__(self, run: FakeRun) -> None:
+        await self[run.code](run)
+
+
+async def test_code_that_takes_too_long_is_interrupted(talk: Any) -> None:
+    """The status says so, the reply is the kernel's, and the output so far is there."""
+    client, kernel = await talk(Gate())
+    result = await client.execute("x", timeout=SOON)
+
+    assert (result.status, result.stdout, result.idle_seen) == ("timeout", "before\n", True)
+    assert result.reply.content["ename"] == "KeyboardInterrupt"
+    assert len(kernel.requests("interrupt_request")) == 1
+    with pytest.raises(ExecutionTimeout, match="was interrupted"):
+        result.raise_for_status()
+
+
+async def test_the_clock_starts_when_the_code_begins_not_while_it_waits(talk: Any) -> None:
+    """What runs before it takes none of its time."""
+    gates = Gates()
+    client, kernel = await talk(gates)
+    first, second = client.execute("first"), client.execute("second", timeout=SOON)
+    await gates["first"].reached.wait()
+    assert (await client.execute("witness", queue_timeout=LATER)).status == "timeout"
+    assert not second.done()
+    assert kernel.requests("interrupt_request") == []
+    gates["first"].opened.set()
+
+    assert (await first).status == "ok"
+    assert (await second).status == "timeout"
+
+
+@pytest.mark.usefixtures("short_graces")
+async def test_code_that_ignores_the_interrupt_is_given_up_after_the_grace(talk: Any) -> None:
+    """Without a reply; it runs on, its later output goes to handlers, and the next code waits for it."""
+    gates = Gates()
+    client, kernel = await talk(gates, Quirks(ignores_interrupts=True))
+    heard: list[str] = []
+    client.add_handler(lambda channel, m: heard.append(m.content.get("text", "")), ["iopub"])
+    execution = client.execute("x", timeout=SOON)
+    result = await execution
+    assert (result.status, result.reply, result.idle_seen) == ("timeout", None, False)
+    with pytest.raises(ExecutionTimeout, match="did not answer"):
+        result.raise_for_status()
+
+    following = client.execute("y")
+    assert client.executing
+    for gate in (gates["x"], gates["y"]):
+        gate.opened.set()
+    assert (await following).status == "ok"
+    assert [text for text in heard if text] == ["before\n", "after\n"] * 2
+    assert result.stdout == "before\n"
+    assert len(kernel.requests("interrupt_request")) == 1
+
+
+async def test_code_that_ends_in_time_is_not_interrupted_later(talk: Any) -> None:
+    """Its clocks end with it."""
+    gate = Gate()
+    client, kernel = await talk(echo)
+    assert (await client.execute("x", timeout=LATER, queue_timeout=LATER)).status == "ok"
+    kernel.behaviour = gate
+    second = client.execute("y")
+    await gate.reached.wait()
+    for _ in range(2):
+        assert (await client.execute("witness", queue_timeout=LATER)).status == "timeout"
+    gate.opened.set()
+
+    assert (await second).status == "ok"
+    assert kernel.requests("interrupt_request") == []
+
+
+def block_the_loop(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+@pytest.mark.parametrize("clock", ["timeout", "queue_timeout"])
+async def test_a_loop_that_was_blocked_gets_time_to_read_what_has_arrived(talk: Any, clock: str) -> None:
+    """The end came in time and was only not read."""
+    gate = Gate()
+    client, kernel = await talk(gate)
+    execution = client.execute("x", **{clock: LATER})
+    gate.opened.set()
+    if clock == "timeout":
+        await anext(execution.__aiter__())
+    block_the_loop(LATER + 4 * _deadlines.LAG)
+
+    assert (await execution).status == "ok"
+    assert kernel.requests("interrupt_request") == []
+
+
+async def test_code_that_waits_too_long_ends_at_once_and_is_interrupted_when_it_begins(talk: Any) -> None:
+    """For its caller; what runs before and after it is not harmed."""
+    gates = Gates()
+    client, kernel = await talk(gates)
+    first, second = client.execute("first"), client.execute("second", queue_timeout=SOON)
+    third = client.execute("third")
+    result = await second
+    assert (result.status, result.reply, result.idle_seen, result.outputs) == ("timeout", None, False, [])
+    assert kernel.requests("interrupt_request") == []
+    assert not gates["second"].reached.is_set()
+
+    for name in ("first", "third"):
+        gates[name].opened.set()
+    assert (await first).stdout == "before\nafter\n"
+    assert (await third).stdout == "before\nafter\n"
+    assert gates["second"].reached.is_set()
+    assert len(kernel.requests("interrupt_request")) == 1
+    assert repr(client).endswith("0 requests>")
+
+
+# Cancelling what is to be interrupted
+
+
+async def wait_for_it(execution: Execution) -> ExecutionResult:
+    return await execution
+
+
+async def read_it(execution: Execution) -> list[str]:
+    return texts([item async for item in execution])
+
+
+async def cancelled(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize("use", [wait_for_it, read_it])
+async def test_a_cancelled_waiter_or_reader_interrupts_what_runs(talk: Any, use: Any) -> None:
+    """Others who wait for it get the truth."""
+    gate = Gate()
+    client, kernel = await talk(gate)
+    execution = client.execute("x", interrupt_on_cancel=True)
+    leaving, staying = asyncio.create_task(use(execution)), asyncio.create_task(wait_for_it(execution))
+    await gate.reached.wait()
+    await client.until(lambda: client.executing)
+    await cancelled(leaving)
+
+    result = await staying
+    assert (result.status, result.stdout) == ("interrupted", "before\n")
+    assert result.reply is not None
+    assert len(kernel.requests("interrupt_request")) == 1
+
+
+async def test_several_cancelled_waiters_interrupt_once(talk: Any) -> None:
+    """The second interrupt would hit what comes next."""
+    gates = Gates()
+    client, kernel = await talk(gates)
+    execution, following = client.execute("x", interrupt_on_cancel=True), client.execute("y")
+    waiting = [asyncio.create_task(use(execution)) for use in (wait_for_it, wait_for_it, read_it)]
+    await gates["x"].reached.wait()
+    await client.until(lambda: client.executing)
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+    gates["y"].opened.set()
+
+    assert (await execution).status == "interrupted"
+    assert (await following).status == "ok"
+    assert len(kernel.requests("interrupt_request")) == 1
+
+
+async def test_a_cancelled_waiter_of_what_is_queued_ends_it_for_all(talk: Any) -> None:
+    """At once, without a reply; it is interrupted as soon as it begins, and nothing else is."""
+    gates = Gates()
+    client, kernel = await talk(gates)
+    first, second = client.execute("first"), client.execute("second", interrupt_on_cancel=True)
+    third = client.execute("third")
+    leaving, staying = (asyncio.create_task(wait_for_it(second)) for _ in range(2))
+    await gates["first"].reached.wait()
+    await asyncio.sleep(0)
+    await cancelled(leaving)
+    result = await staying
+    assert (result.status, result.reply) == ("interrupted", None)
+    assert kernel.requests("interrupt_request") == []
+
+    for name in ("first", "third"):
+        gates[name].opened.set()
+    assert [(await execution).status for execution in (first, third)] == ["ok", "ok"]
+    assert len(kernel.requests("interrupt_request")) == 1
+
+
+async def test_a_wait_that_is_cancelled_after_the_end_interrupts_nothing(talk: Any) -> None:
+    """There is nothing left to interrupt, even where the waiter has not been woken yet."""
+    client, kernel = await talk(echo)
+    execution = client.execute("x", interrupt_on_cancel=True)
+    await execution
+    waiting = asyncio.create_task(wait_for_it(execution))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await client.kernel_info()
+
+    assert kernel.requests("interrupt_request") == []
+
+
+# Kernels that leave out half of the story
+
+
+@pytest.mark.usefixtures("short_graces")
+async def test_a_kernel_without_any_status_is_answered_for_by_time(talk: Any) -> None:
+    """Marked, since output may be missing; the clock of running starts all the same."""
+    gates = Gates()
+    client, kernel = await talk(gates, Quirks(says_status=False))
+    gates["x"].opened.set()
+    result = await client.execute("x")
+    assert (result.status, result.idle_seen, result.stdout) == ("ok", False, "before\nafter\n")
+    assert client.execution_state == "idle"
+
+    for timed in ("first", "second"):
+        result = await client.execute(timed, timeout=LATER)
+        assert result.status == "timeout"
+        assert gates[timed].reached.is_set()
+    assert len(kernel.requests("interrupt_request")) == 2
+
+
+async def test_code_that_has_ended_is_not_timed_out_for_a_missing_idle(
+    talk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reply shows that it runs no longer."""
+    monkeypatch.setattr(_under_way, "IDLE_GRACE", 2 * LATER)
+    client, kernel = await talk(echo, Quirks(says_idle=False))
+
+    assert (await client.execute("x", timeout=LATER)).status == "ok"
+    assert kernel.requests("interrupt_request") == []
+
+
+async def answer_by_hand(client: Any, kernel: Any, **options: Any) -> tuple[Execution, Message]:
+    """An execution that the kernel got and does nothing about."""
+    kernel.quirks = Quirks(silent=True)
+    execution = client.execute("x", **options)
+    request = await kernel.wait_for("execute_request")
+    kernel.quirks = Quirks()
+    return execution, request
+
+
+@pytest.mark.usefixtures("short_graces")
+async def test_code_without_a_reply_has_failed(talk: Any) -> None:
+    """After a time: it cannot be said to have ended well. What it printed is there."""
+    client, kernel = await talk()
+    execution, request = await answer_by_hand(client, kernel)
+    for state in ("busy", "idle"):
+        kernel.send("iopub", messages.stream("stdout", state, parent=request))
+        kernel.send("iopub", messages.new_message("status", {"execution_state": state}, parent=request))
+    result = await execution
+
+    assert (result.status, result.reply, result.idle_seen) == ("error", None, True)
+    assert (result.stdout, result.error) == ("busyidle", None)
+    with pytest.raises(ExecutionError, match="failed"):
+        result.raise_for_status()
+
+
+@pytest.mark.usefixtures("short_graces")
+async def test_interrupted_code_without_a_reply_was_interrupted(talk: Any) -> None:
+    """Some kernels send none then."""
+    client, kernel = await talk()
+    execution, request = await answer_by_hand(client, kernel)
+    kernel.send("iopub", messages.status("busy", parent=request))
+    kernel.send("iopub", messages.execute_input("x", 1, parent=request))
+    await client.until(lambda: client.executing)
+    interrupting = asyncio.create_task(execution.interrupt())
+    await kernel.wait_for("interrupt_request")
+    kernel.send("iopub", messages.status("idle", parent=request))
+
+    assert await interrupting is InterruptOutcome.IDLE
+    result = await execution
+    assert (result.status, result.reply, result.idle_seen) == ("interrupted", None, True)
+
+
+async def test_an_idle_that_comes_late_is_waited_for(talk: Any) -> None:
+    """Output before it belongs to the code, as from its threads."""
+
+    client, kernel = await talk(echo, Quirks(holds_idle=True))
+    execution = client.execute("x")
+    reader = execution.__aiter__()
+    await anext(reader)
+    await client.kernel_info()
+    assert not execution.done()
+    (request,) = kernel.requests("execute_request")
+    kernel.send("iopub", messages.stream("stdout", "late", parent=request))
+    kernel.release_idles()
+    result = await execution
+
+    assert (result.stdout, result.idle_seen) == ("x\nlate", True)
+
+
+async def test_output_after_the_end_goes_to_handlers_only(talk: Any) -> None:
+    """The result does not change any more."""
+    client, kernel = await talk(echo)
+    heard: list[str] = []
+    client.add_handler(lambda channel, m: heard.append(m.content.get("text", "")), ["iopub"])
+    execution = client.execute("x")
+    result = await execution
+    (request,) = kernel.requests("execute_request")
+    kernel.send("iopub", messages.stream("stdout", "late", parent=request))
+    await client.settle()
+
+    assert heard[-1] == "late"
+    assert (result.stdout, await read_it(execution)) == ("x\n", ["x\n", ""])
+
+
+# Displays
+
+
+async def show(run: FakeRun) -> None:
+    """Code is of words: show:id:text, update:id:text, clear, clear-wait, print:text, wait:gate."""
+    for word in run.code.split():
+        what, _, rest = word.partition(":")
+        name, _, text = rest.partition(":")
+        if what == "show":
+            run.display({"text/plain": text}, display_id=name)
+        elif what == "update":
+            run.update_display({"text/plain": text}, name)
+        elif what == "print":
+            run.write(name)
+        elif what.startswith("clear"):
+            run.clear_output(wait=what == "clear-wait")
+
+
+def shown(result: ExecutionResult) -> list[str]:
+    return [output.get("text") or output["data"]["text/plain"] for output in result.outputs]
+
+
+async def test_later_code_updates_what_is_shown_under_its_display_id(talk: Any) -> None:
+    """In the results of all executions that show it; the update itself is no output."""
+    client, _ = await talk(show)
+    first = await client.execute("show:a:1 show:b:1 show:a:2")
+    second = await client.execute("show:a:3 update:a:4")
+    third = await client.execute("update:b:5 update:unknown:6")
+
+    assert (shown(first), shown(second), shown(third)) == (["4", "5", "4"], ["4"], [])
+
+
+async def test_what_another_execution_updates_reaches_one_that_still_runs(talk: Any) -> None:
+    """In its stream, and in its result; what does not show the display hears nothing."""
+    gate = Gate()
+
+    async def behave(run: FakeRun) -> None:
+        run.display({"text/plain": "old"}, display_id=run.code)
+        await gate(run)
+
+    client, kernel = await talk(behave)
+    execution = client.execute("d")
+    await gate.reached.wait()
+    for display_id in ("d", "another"):
+        kernel.send("iopub", messages.update_display_data({"text/plain": "new"}, display_id))
+    gate.opened.set()
+    result = await execution
+
+    assert shown(result) == ["new", "before\nafter\n"]
+    types = [message.msg_type async for message in execution]
+    assert sorted(types) == ["display_data", "stream", "stream", "update_display_data"]
+
+
+async def test_code_that_only_updates_a_display_does_not_show_it(talk: Any) -> None:
+    """What others do to it later is none of its business."""
+    gates = Gates()
+
+    async def behave(run: FakeRun) -> None:
+        run.update_display({"text/plain": "new"}, "d")
+        await gates[run.code](run)
+
+    client, kernel = await talk(behave)
+    execution = client.execute("x")
+    await gates["x"].reached.wait()
+    kernel.send("iopub", messages.update_display_data({"text/plain": "newer"}, "d"))
+    gates["x"].opened.set()
+    await execution
+
+    types = [message.msg_type async for message in execution]
+    assert types == ["update_display_data", "stream", "stream"]
+
+
+async def test_a_result_that_its_caller_dropped_is_forgotten(talk: Any) -> None:
+    """A client that runs for weeks does not keep what it was shown."""
+    client, _ = await talk(show)
+    kept = await client.execute("show:a:1")
+    dropped = ref(await client.execute("show:a:1 show:b:1"))
+    gc.collect()
+    assert dropped() is None
+    assert len(client._under_way._displays) == 1
+    await client.execute("update:a:2")
+    assert shown(kept) == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("code", "outputs", "after_update"),
+    [
+        ("show:a:1 clear", [], []),
+        ("show:a:1 clear-wait", ["1"], ["new"]),
+        ("show:a:1 clear-wait show:b:2", ["2"], ["2"]),
+        ("show:a:1 clear-wait update:a:2", ["2"], ["new"]),
+        ("show:a:1 clear-wait show:a:2", ["2"], ["new"]),
+        ("show:a:1 clear show:a:2", ["2"], ["new"]),
+        ("show:a:1 clear update:a:2", [], []),
+        ("print:x clear print:y", ["y"], ["y"]),
+        ("print:x clear-wait clear print:y show:a:1", ["y", "1"], ["y", "new"]),
+    ],
+)
+async def test_what_was_cleared_is_not_shown_and_not_updated(
+    talk: Any, code: str, outputs: list[str], after_update: list[str]
+) -> None:
+    """A clear that waits takes effect with the next output; an update is none."""
+    client, _ = await talk(show)
+    result = await client.execute(code)
+    assert shown(result) == outputs
+    await client.execute("update:a:new")
+    assert shown(result) == after_update
+
+
+# Limits that executions share
+
+
+async def test_executions_share_a_budget_and_whoever_holds_most_gives_up(talk: Any) -> None:
+    """The one that floods loses output; others, what has no limit and replies are never lost."""
+    gate = Gate()
+
+    async def behave(run: FakeRun) -> None:
+        await (gate(run) if run.code == "last" else flood(run))
+
+    client, kernel = await talk(behave, output_budget=200 * (_output_log.MESSAGE_OVERHEAD + 200))
+    kernel.quirks = Quirks(holds_idle=True)  # so that all are under way together
+    flooding, everything = client.execute("flood"), client.execute("flood", output_limit=None)
+    last = client.execute("last")
+    gate.opened.set()
+    await client.kernel_info()
+    await client.settle()
+    kernel.release_idles()
+    results = [await execution for execution in (flooding, everything, last)]
+
+    assert [result.status for result in results] == ["ok"] * 3
+    assert results[0].dropped > 700
+    assert len(results[0].outputs) + results[0].dropped == 1000
+    assert (results[1].dropped, len(results[1].outputs)) == (0, 1000)
+    assert (results[2].dropped, results[2].stdout) == (0, "before\nafter\n")
+    assert client._budget.used == 0
+
+
+async def test_the_budget_is_free_again_when_an_execution_is_given_up_or_lost(talk: Any) -> None:
+    """Not only at a good end."""
+    client, _ = await talk(Gate())
+    execution = client.execute("x")
+    await anext(execution.__aiter__())
+    assert client._budget.used > 0
+    client.fail_waiting(lambda result: KernelDied(None, result))
+    assert client._budget.used == 0
+    with pytest.raises(KernelDied):
+        await execution

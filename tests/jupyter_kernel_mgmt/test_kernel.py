@@ -29,7 +29,7 @@ from jupyter_kernel_mgmt import (
     launch,
 )
 from jupyter_kernel_mgmt import client as client_module
-from jupyter_kernel_mgmt import kernel as kernel_module
+from jupyter_kernel_mgmt._succession import LAUNCH_ATTEMPTS
 from jupyter_kernel_mgmt.testing import FakeManager, FakeProvider, FakeRun, Quirks
 from jupyter_protocol import messages
 
@@ -387,14 +387,14 @@ async def test_a_launch_is_tried_again_where_the_exit_says_so(
 
     provider.on_launch = die
     async with asyncio.timeout(GUARD):
-        if failures < kernel_module.LAUNCH_ATTEMPTS:
+        if failures < LAUNCH_ATTEMPTS:
             kernel = await opened()
             assert (await kernel.execute("x")).stdout == "x"
             attempts = failures + 1
         else:
             with pytest.raises(LaunchError, match="a port was taken"):
                 await opened()
-            attempts = kernel_module.LAUNCH_ATTEMPTS
+            attempts = LAUNCH_ATTEMPTS
 
     assert len(provider.launches) == attempts
     previous = [request.previous and request.previous.manager for request in provider.launches]

@@ -1,4 +1,4 @@
-"""Another process in the kernel's place is told by session ids, and which requests went down with the old one."""
+"""Another process in the kernel's place is told by session ids; which requests are lost then."""
 
 import pytest
 
@@ -15,59 +15,38 @@ def said(session: str, *, parent_session: str | None = "client") -> Message:
     return message
 
 
-def changes(*heard: Message) -> list[bool]:
+def origins(*heard: Message) -> str:
+    """One letter for each message: current, new or stale."""
     session = KernelSession()
-    return [session.changes_with(message) for message in heard]
+    return "".join(session.origin(message).value[0] for message in heard)
 
 
 def test_the_first_session_is_no_change() -> None:
     """Nor is its repetition, whoever caused the message."""
-    assert changes(said("a"), said("a"), said("a", parent_session=None), said("a", parent_session="b")) == [
-        False,
-        False,
-        False,
-        False,
-    ]
+    assert origins(said("a"), said("a", parent_session=None), said("a", parent_session="b")) == "ccc"
 
 
 def test_another_session_is_another_process() -> None:
     """Told once for each change, also by what nobody asked for."""
-    assert changes(said("a"), said("b"), said("b"), said("c", parent_session=None)) == [
-        False,
-        True,
-        False,
-        True,
-    ]
+    assert origins(said("a"), said("b"), said("b"), said("c", parent_session=None), said("c")) == "cncnc"
 
 
 def test_a_kernel_that_copies_the_session_of_the_request_says_nothing() -> None:
     """With several clients it seems to change all the time (IRkernel)."""
     echoes = [said(client, parent_session=client) for client in ("x", "y", "x", "y")]
 
-    assert changes(*echoes) == [False] * 4
+    assert origins(*echoes) == "cccc"
 
 
 def test_a_message_without_a_session_says_nothing() -> None:
     """Such as the welcome of xeus: neither it nor what follows is a change."""
-    assert changes(said("", parent_session=None), said("a"), said(""), said("a"), said("b")) == [
-        False,
-        False,
-        False,
-        False,
-        True,
-    ]
+    assert origins(said("", parent_session=None), said("a"), said(""), said("a"), said("b")) == "ccccn"
 
 
-def test_a_late_message_of_the_old_process_is_no_return() -> None:
-    """Channels have no mutual order: output of the old one may be read after a reply of the new one."""
-    assert changes(said("old"), said("new"), said("old"), said("new"), said("newer"), said("old")) == [
-        False,
-        True,
-        False,
-        False,
-        True,
-        False,
-    ]
+def test_a_late_message_of_the_old_process_is_stale() -> None:
+    """Channels have no mutual order: output of an old one may be read after a reply of the new one."""
+    heard = ("old", "new", "old", "new", "newer", "old", "new", "newer")
+    assert origins(*map(said, heard)) == "cnscnssc"
 
 
 def request(name: str, *seen: str, channel: str = "shell") -> Request:
@@ -78,20 +57,20 @@ def request(name: str, *seen: str, channel: str = "shell") -> Request:
 
 
 @pytest.mark.parametrize(
-    ("requests", "revealed_by", "lost", "more"),
+    ("requests", "revealed_by", "lost", "unclear"),
     [
-        ([], None, [], False),
-        ([], "theirs", [], False),
-        ([request("a", "busy")], None, ["a"], False),
-        ([request("a", "begun")], None, ["a"], False),
-        ([request("a")], None, [], True),
-        ([request("a", "busy"), request("b")], "theirs", ["a"], True),
-        ([request("a"), request("b"), request("c")], "b", ["a"], False),
-        ([request("a", "busy"), request("b")], "b", ["a"], False),
-        ([request("a")], "a", [], False),
-        ([request("a"), request("b", channel="control")], "b", [], True),
-        ([request("a", "busy"), request("b", channel="control")], "b", ["a"], False),
-        ([request("a"), request("b", channel="control"), request("c"), request("d")], "b", [], True),
+        ([], None, [], []),
+        ([], "theirs", [], []),
+        ([request("a", "busy")], None, ["a"], []),
+        ([request("a", "begun")], None, ["a"], []),
+        ([request("a")], None, [], ["a"]),
+        ([request("a", "busy"), request("b")], "theirs", ["a"], ["b"]),
+        ([request("a"), request("b"), request("c")], "b", ["a"], []),
+        ([request("a", "busy"), request("b")], "b", ["a"], []),
+        ([request("a")], "a", [], []),
+        ([request("a"), request("b", channel="control")], "b", [], ["a"]),
+        ([request("a", "busy"), request("b", channel="control")], "b", ["a"], []),
+        ([request("a"), request("b", channel="control"), request("c"), request("d")], "c", ["a"], ["b"]),
     ],
     ids=[
         "nothing under way",
@@ -109,9 +88,7 @@ def request(name: str, *seen: str, channel: str = "shell") -> Request:
     ],
 )
 def test_which_requests_are_lost(
-    requests: list[Request], revealed_by: str | None, lost: list[str], more: bool
+    requests: list[Request], revealed_by: str | None, lost: list[str], unclear: list[str]
 ) -> None:
-    """And whether the fate of others is open."""
-    found, open_fate = lost_requests(requests, revealed_by)
-
-    assert (found, open_fate) == (lost, more)
+    """And of which others the fate is open."""
+    assert lost_requests(requests, revealed_by) == (lost, unclear)

@@ -171,3 +171,77 @@ def test_repr_tells_what_was_seen() -> None:
     for kind in ("busy", "reply"):
         router.received(*answer(kind, message))
     assert repr(request) == f"<Request {message.msg_id} busy reply>"
+
+
+@pytest.mark.parametrize("order", list(permutations(("busy", "output", "reply", "idle"))), ids=" ".join)
+def test_a_request_has_started_with_its_first_message_and_ended_with_half_of_its_answer(
+    order: tuple[str, ...],
+) -> None:
+    """Kernels may lose or omit their busy; a reply or an idle shows that the code runs no more."""
+    router, request, message = routed()
+    assert (request.started, request.begun, request.ended) == (False, False, False)
+
+    for place, kind in enumerate(order, 1):
+        router.received(*answer(kind, message))
+        assert request.started
+        assert request.begun == (set(order[:place]) != {"busy"})
+        assert request.ended == bool({"reply", "idle"} & set(order[:place]))
+
+
+def test_a_forgotten_request_has_ended_for_all_who_wait() -> None:
+    """Nobody will be told any more."""
+    router, request, _ = routed()
+    router.forget(request)
+    assert request.ended
+    assert repr(request).endswith("forgotten>")
+
+
+def test_a_kernel_without_status_is_known_by_its_first_reply() -> None:
+    """Before that nothing is known; one word about its state is enough to know that it has one."""
+    router, _, message = routed()
+    assert not router.never_says_status
+    router.received(*answer("output", message))
+    assert not router.never_says_status
+    router.received(*answer("reply", message))
+    assert router.never_says_status
+    router.received(*answer("busy", messages.execute_request("theirs")))
+    assert not router.never_says_status
+
+
+def test_a_reply_to_somebody_else_says_nothing_of_the_kernels_state() -> None:
+    """Replies that nobody waits for may be older than the subscription."""
+    router, _, _ = routed()
+    router.received(*answer("reply", messages.execute_request("theirs")))
+    assert not router.never_says_status
+
+
+def test_whether_the_kernel_ever_says_idle_is_remembered() -> None:
+    """Whoever asked."""
+    router, _, message = routed()
+    router.received(*answer("busy", message))
+    assert not router.says_idle
+    router.received(*answer("idle", messages.execute_request("theirs")))
+    assert router.says_idle
+
+
+def test_only_executions_execute() -> None:
+    """Other requests make the kernel busy too, but run no code that an interrupt is meant for."""
+    router, _, message = routed()
+    router.received(*answer("busy", message))
+    router.received(*answer("busy", messages.kernel_info_request()))
+
+    assert len(router.active) == 2
+    assert router.executing() == {message.msg_id}
+
+
+def test_of_a_kernel_that_was_replaced_nothing_is_known() -> None:
+    """It does not do what the old one did; requests are for others to judge."""
+    router, request, message = routed()
+    for kind in ("busy", "reply"):
+        router.received(*answer(kind, message))
+    router.received(*answer("idle", messages.execute_request("theirs")))
+    router.replaced()
+
+    assert (router.active, router.executing()) == ({}, set())
+    assert (router.says_idle, router.never_says_status) == (False, False)
+    assert router.requests == {message.msg_id: request}

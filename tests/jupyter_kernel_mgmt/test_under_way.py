@@ -1,4 +1,4 @@
-"""`UnderWay`: messages take their effect on requests, and wake everybody who waits; both halves of an answer."""
+"""`UnderWay`: messages take their effect on requests and wake all who wait; half answers are bounded."""
 
 import asyncio
 from collections.abc import Callable
@@ -145,7 +145,7 @@ async def test_a_cancelled_wait_leaves_nothing_behind(bench: Bench) -> None:
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_reply_without_idle_is_the_end_after_a_time(bench: Bench) -> None:
-    """Marked, since output may be missing; the kernel counts as idle then, and who waits for that is woken."""
+    """Marked, since output may be missing; the kernel counts as idle then, and who waits is woken."""
     message, execution = bench.execute()
     bench.say(message, "busy", "output", "reply")
     async with asyncio.timeout(GUARD):
@@ -254,7 +254,7 @@ async def test_what_is_given_up_has_ended_for_its_caller_only(bench: Bench) -> N
 
 
 async def test_failing_all_fails_executions_replies_and_conditions(bench: Bench) -> None:
-    """Each with an error of its own, that of an execution with its output; the next request is not concerned."""
+    """Each with an error of its own, that of an execution with its output; later requests are not."""
     message, execution = bench.execute()
     _, waiting = bench.ask()
     condition = asyncio.create_task(bench.under_way.until(lambda: False))
@@ -339,9 +339,7 @@ async def test_a_cancelled_condition_is_looked_at_no_more(bench: Bench) -> None:
 
 
 def show(display_id: str, text: str, parent: Message) -> Message:
-    return messages.display_data(
-        {"text/plain": text}, transient={"display_id": display_id}, parent=parent
-    )
+    return messages.display_data({"text/plain": text}, transient={"display_id": display_id}, parent=parent)
 
 
 def update(display_id: str, text: str, parent: Message) -> Message:
