@@ -37,31 +37,33 @@ class Deadlines:
         self._under_way = under_way
         self._interrupts = interrupts
         self._tasks = tasks
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._queue_clocks = _Clocks(self._queued_too_long)
+        self._run_clocks = _Clocks(self._ran_too_long)
         self._run_limits: dict[str, float] = {}
         self._given_up: dict[str, Request] = {}
 
     def sent(self, request: Request, timeout: float | None, queue_timeout: float | None) -> None:
-        """Start the clock of the queue."""
-        if timeout is not None:
+        """Start the clock of the queue; that of running too, where the kernel will not tell when it begins."""
+        if queue_timeout is not None:
+            self._queue_clocks.start(request, queue_timeout)
+        if timeout is not None and self._under_way.router.never_says_status:
+            self._run_clocks.start(request, timeout)
+        elif timeout is not None:
             self._run_limits[request.msg_id] = timeout
-        if self._under_way.router.never_says_status:
-            self.started(request)  # nothing will tell us; better too early than never
-        elif queue_timeout is not None:
-            self._start(request, queue_timeout, self._queued_too_long)
 
     def started(self, request: Request) -> None:
         """Start the clock of running, and stop the other."""
         if request.msg_id in self._given_up:
             self._tasks.start(self._interrupt(self._given_up.pop(request.msg_id)), name="interrupt-given-up")
             return
-        self._stop(request)
+        self._queue_clocks.stop(request)
         if (seconds := self._run_limits.pop(request.msg_id, None)) is not None:
-            self._start(request, seconds, self._ran_too_long)
+            self._run_clocks.start(request, seconds)
 
     def ended(self, request: Request) -> None:
         """Stop all clocks of a request."""
-        self._stop(request)
+        self._queue_clocks.stop(request)
+        self._run_clocks.stop(request)
         self._run_limits.pop(request.msg_id, None)
         self._given_up.pop(request.msg_id, None)
 
@@ -111,22 +113,33 @@ class Deadlines:
             log.exception("%r could not be interrupted", request)
         return None
 
-    def _start(self, request: Request, seconds: float, act: Act, *, again: bool = False) -> None:
-        loop = asyncio.get_running_loop()
-        due = loop.time() + seconds
-        self._timers[request.msg_id] = loop.call_later(
-            seconds, partial(self._over, request, due, act, again=again)
-        )
 
-    def _over(self, request: Request, due: float, act: Act, *, again: bool) -> None:
+class _Clocks:
+    """One clock for each request that needs it; ``act`` is called when it runs out."""
+
+    def __init__(self, act: Act) -> None:
+        self._act = act
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def start(self, request: Request, seconds: float) -> None:
+        """Start the clock of a request."""
+        self._start(request, seconds, again=False)
+
+    def stop(self, request: Request) -> None:
+        """Stop it, if it runs."""
+        if timer := self._timers.pop(request.msg_id, None):
+            timer.cancel()
+
+    def _start(self, request: Request, seconds: float, *, again: bool) -> None:
+        loop = asyncio.get_running_loop()
+        over = partial(self._over, request, loop.time() + seconds, again=again)
+        self._timers[request.msg_id] = loop.call_later(seconds, over)
+
+    def _over(self, request: Request, due: float, *, again: bool) -> None:
         """Act, unless what makes it needless may stand in a queue that the loop had no time to read."""
         late = asyncio.get_running_loop().time() - due
         if late > LAG and not again:
-            self._start(request, min(late, CATCH_UP), act, again=True)
+            self._start(request, min(late, CATCH_UP), again=True)
         else:
             self._timers.pop(request.msg_id, None)
-            act(request)
-
-    def _stop(self, request: Request) -> None:
-        if timer := self._timers.pop(request.msg_id, None):
-            timer.cancel()
+            self._act(request)

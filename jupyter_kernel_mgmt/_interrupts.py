@@ -37,13 +37,19 @@ class Interrupts:
         self._probe = probe
 
     async def everything(self, grace: float) -> InterruptOutcome:
-        """Interrupt whatever runs, anybody's. Cancelling ends only the wait."""
-        running = self._under_way.running()
-        known = map(self._under_way.router.requests.get, running)
-        requests = [request for request in known if request is not None]
+        """Interrupt whatever runs, anybody's. Cancelling ends only the wait.
+
+        A kernel that surely runs nothing is sent nothing: some die of an interrupt then.
+        """
+        router = self._under_way.router
         try:
             async with asyncio.timeout(grace):
-                await self._until_begun(*requests)
+                running = await self._running_soon()
+                if not running and router.shell_answered:
+                    await self._probe()
+                    return InterruptOutcome.IDLE
+                known = map(router.requests.get, running)
+                await self._until_begun(*(request for request in known if request is not None))
                 self._mark(running)
                 await self.send()
                 if running:
@@ -56,6 +62,13 @@ class Interrupts:
         except KernelDied:
             return InterruptOutcome.DIED
         return InterruptOutcome.IDLE
+
+    async def _running_soon(self) -> set[str]:
+        """What runs; where executions of ours are on their way, what runs once one has begun."""
+        under_way = self._under_way
+        if not under_way.running() and under_way.executing:
+            await self._until(lambda: bool(under_way.running()) or not under_way.executing)
+        return under_way.running()
 
     async def one(
         self, request: Request, grace: float, on_send: Callable[[], None] | None = None

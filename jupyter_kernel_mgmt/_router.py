@@ -73,7 +73,8 @@ class Router:
     """The requests under way on one connection, and what the kernel is handling, anybody's.
 
     ``requests`` are in the order in which they were sent; ``active`` maps the ids of what the kernel is
-    handling to the types of those requests. ``says_idle`` is whether the kernel ever said so,
+    handling to the types of those requests. ``shell_answered`` says that the main shell was free since we
+    listen, so that we know of all that it began. ``says_idle`` is whether the kernel ever said so,
     ``never_says_status`` whether it replied without a word about its state.
     """
 
@@ -81,6 +82,7 @@ class Router:
         self.requests: dict[str, Request] = {}
         self.active: dict[str, str] = {}
         self.says_idle = False
+        self.shell_answered = False
         self._says_status = False
         self._replied = False
 
@@ -105,7 +107,7 @@ class Router:
     def replaced(self) -> None:
         """Another process answers from here on: what the old one was doing, it does no longer."""
         self.active.clear()
-        self.says_idle = self._says_status = self._replied = False
+        self.says_idle = self.shell_answered = self._says_status = self._replied = False
 
     def executing(self) -> set[str]:
         """The ids of the executions that the kernel is busy with."""
@@ -121,6 +123,8 @@ class Router:
         elif step is Step.REPLY and request is not None:
             request.reply = message
             self._replied = True
+            if channel == "shell" and "subshell_id" not in message.parent_header:
+                self.shell_answered = True
         if request is not None and step is not Step.BUSY:
             request.begun = True
         return request, step

@@ -243,8 +243,9 @@ class KernelClient(KernelRequests):
     async def interrupt(self, *, grace: float = INTERRUPT_GRACE) -> InterruptOutcome:
         """Interrupt what the kernel runs, and tell after at most ``grace`` seconds what became of it.
 
-        ``IDLE``: it is ready for more. ``IGNORED``: it runs on or does not answer. ``DIED``: it is gone.
-        Cancelling ends only the wait.
+        A kernel that runs nothing, as far as can be known, is only asked whether it is there: some die of
+        an interrupt when they are idle. ``IDLE``: it is ready for more. ``IGNORED``: it runs on or does not
+        answer. ``DIED``: it is gone. Cancelling ends only the wait.
         """
         return await self._interrupts.everything(grace)
 

@@ -1,6 +1,7 @@
 """`Deadlines`: the clock of the queue and the clock of running, and what is done when they are over."""
 
 import asyncio
+import gc
 import logging
 import time
 from typing import Any
@@ -94,8 +95,6 @@ async def bench() -> Any:
     made = Bench()
     yield made
     await made.tasks.aclose()
-    assert made.deadlines._timers == {} or all(timer.cancelled() for timer in made.deadlines._timers.values())
-    assert made.deadlines._run_limits == {}
 
 
 @pytest.fixture
@@ -235,6 +234,23 @@ async def test_a_kernel_that_dies_of_it_is_dead(bench: Bench, caplog: pytest.Log
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
+@pytest.mark.parametrize("begun", [True, False])
+async def test_no_clock_runs_for_what_has_ended(bench: Bench, begun: bool) -> None:
+    """Answered or lost: nothing keeps the request."""
+    request, execution = bench.execute(timeout=GUARD, queue_timeout=GUARD)
+    if begun:
+        bench.say(request, "busy", "reply", "idle")
+        assert (await result_of(execution)).status == "ok"
+    else:
+        bench.under_way.fail(lambda result: KernelDied(None, result))
+        with pytest.raises(KernelDied):
+            await result_of(execution)
+    del request
+    gc.collect()
+    kept = [thing.msg_id for thing in gc.get_objects() if isinstance(thing, Request)]
+    assert execution.msg_id not in kept
+
+
 # Waiting in the queue
 
 
@@ -354,6 +370,23 @@ async def test_a_kernel_known_to_be_without_status_has_the_clock_started_at_once
     assert (await result_of(execution)).status == "timeout"
 
 
+@pytest.mark.usefixtures("short_grace")
+async def test_what_a_kernel_without_status_had_not_begun_in_time_is_interrupted_when_it_begins(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise it would keep the kernel busy although its caller was told that it took too long."""
+    monkeypatch.setattr(_under_way, "IDLE_GRACE", SOON)
+    learning, execution = bench.execute()
+    bench.say(learning, "reply")
+    await result_of(execution)
+    request, execution = bench.execute(timeout=SOON)
+    assert (await result_of(execution)).status == "timeout"
+    assert bench.count == 0
+    bench.say(request, "input")
+    await bench.interrupted()
+    bench.say(request, "error")
+
+
 @pytest.mark.parametrize("clock", ["timeout", "queue_timeout"])
 async def test_a_loop_that_was_blocked_reads_first_what_has_arrived(bench: Bench, clock: str) -> None:
     """The clock is over, but what says that it is too late stands in a queue."""
@@ -377,8 +410,12 @@ async def test_a_loop_that_was_blocked_catches_up_once(bench: Bench) -> None:
     request, execution = bench.execute(timeout=SOON)
     bench.say(request, "busy", "input")
     block_the_loop(SOON + 2 * _deadlines.LAG)
-    await asyncio.sleep(0)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert bench.count == 0
     block_the_loop(6 * _deadlines.LAG)
-    await bench.interrupted()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert bench.count == 1
     bench.say(request, "error", "idle")
     assert (await result_of(execution)).status == "timeout"
