@@ -99,7 +99,9 @@ class Deadlines:
             log.debug("%r did not end", request)
         except (KernelError, ProtocolError):  # which whoever awaits the execution gets too
             return
-        if not request.ended:
+        if not request.started:
+            self._give_up(request, timed_out=True)
+        elif not request.ended:
             self._under_way.give_up(request.msg_id, "timeout")
 
     async def _interrupt(
