@@ -43,7 +43,7 @@ class Deadlines:
         self._given_up: dict[str, Request] = {}
 
     def sent(self, request: Request, timeout: float | None, queue_timeout: float | None) -> None:
-        """Start the clock of the queue; that of running too, where the kernel will not tell when it begins."""
+        """Start the clock of the queue; that of running too, where the kernel will not tell of its start."""
         if queue_timeout is not None:
             self._queue_clocks.start(request, queue_timeout)
         if timeout is not None and self._under_way.router.never_says_status:

@@ -8,6 +8,7 @@ Source: Messaging in Jupyter, "Request-Reply" and "Kernel status".
 """
 
 from enum import Enum
+from typing import Any
 
 from jupyter_protocol import Message
 
@@ -73,14 +74,14 @@ class Router:
     """The requests under way on one connection, and what the kernel is handling, anybody's.
 
     ``requests`` are in the order in which they were sent; ``active`` maps the ids of what the kernel is
-    handling to the types of those requests. ``shell_answered`` says that the main shell was free since we
+    handling to the headers of those requests. ``shell_answered`` says that the main shell was free since we
     listen, so that we know of all that it began. ``says_idle`` is whether the kernel ever said so,
     ``never_says_status`` whether it replied without a word about its state.
     """
 
     def __init__(self) -> None:
         self.requests: dict[str, Request] = {}
-        self.active: dict[str, str] = {}
+        self.active: dict[str, dict[str, Any]] = {}
         self.says_idle = False
         self.shell_answered = False
         self._says_status = False
@@ -110,8 +111,15 @@ class Router:
         self.says_idle = self.shell_answered = self._says_status = self._replied = False
 
     def executing(self) -> set[str]:
-        """The ids of the executions that the kernel is busy with."""
-        return {msg_id for msg_id, msg_type in self.active.items() if msg_type == "execute_request"}
+        """The ids of the executions that the kernel runs: in each shell, the first that it was busy with.
+
+        xeus-python says busy for a request as soon as it comes in.
+        """
+        first: dict[str, str] = {}
+        for msg_id, header in self.active.items():
+            if header.get("msg_type") == "execute_request":
+                first.setdefault(str(header.get("subshell_id")), msg_id)
+        return set(first.values())
 
     def received(self, channel: str, message: Message) -> tuple[Request | None, Step]:
         """Note a message. The request it belongs to (None: nobody's here) and what it is to it."""
@@ -136,7 +144,7 @@ class Router:
             self.says_idle = True
             self.active.pop(parent_id or "", None)
         elif parent_id is not None:
-            self.active[parent_id] = str(message.parent_header.get("msg_type"))
+            self.active[parent_id] = message.parent_header
         if request is not None:
             request.busy = request.busy or step is Step.BUSY
             request.idle = request.idle or step is Step.IDLE

@@ -155,13 +155,17 @@ class KernelClient(KernelRequests):
             await self._prompts.aclose()
 
     async def close_subshells(self) -> None:
-        """Delete the subshells we made in a kernel that lives on, within two seconds; more cannot be made."""
+        """Delete the subshells we made in a kernel that lives on, within two seconds; more cannot be made.
+
+        When cancelled, the deletions have been sent.
+        """
         await self._side_shells.aclose()
 
     async def aclose(self) -> None:
         """Close for good: what waits gets `ClientClosed`. May be called again.
 
         Of a kernel that lives on our subshells are deleted, within two seconds; otherwise it is told nothing.
+        Everything is failed and released even when this is cancelled.
         """
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._comms.aclose)
@@ -193,7 +197,10 @@ class KernelClient(KernelRequests):
         return execution
 
     async def request_shutdown(self, *, restart: bool = False) -> Message:
-        """Send a shutdown request and wait for the reply; no more. Source: "Kernel shutdown"."""
+        """Send a shutdown request and wait for the reply; no more. Source: "Kernel shutdown".
+
+        Cancelling stops the wait; the kernel ends all the same.
+        """
         request = messages.shutdown_request(restart=restart)
         self._transmit("control", request)
         return await self._under_way.reply_to(Request(request.msg_id, "control", needs_idle=False))

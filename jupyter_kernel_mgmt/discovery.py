@@ -300,7 +300,8 @@ async def find_kernels(
 ) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:
     """All kernel types that can be launched here, as ``(kernel_type, KernelTypeInfo)``, as they are found.
 
-    Problems with providers are logged; to have them as values, use `KernelFinder.find_kernels`.
+    Problems with providers are logged; to have them as values, use `KernelFinder.find_kernels`. Cancelling a
+    step ends the iteration; searches that still run end by themselves, within their time limits.
     """
     if finder is not None:
         search = finder.find_kernels()

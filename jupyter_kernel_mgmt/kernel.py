@@ -225,7 +225,10 @@ class Kernel(KernelRequests):
     # How: one operation at a time
 
     async def open(self, launched: Launched | None = None) -> Self:
-        """Become ready: with a kernel that was launched, or by launching one. Once, before anything else."""
+        """Become ready: with a kernel that was launched, or by launching one. Once, before anything else.
+
+        Raises as `launch` does. When it fails or is cancelled, it closes first.
+        """
         self._events.emit(StateChanged(self._state, 1))
         try:
             await self._begin(launched)

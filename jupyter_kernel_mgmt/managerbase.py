@@ -38,7 +38,8 @@ class ProcessState:
 class KernelManagerBase:
     """Manages one kernel. Subclasses need ``is_alive``, ``wait``, ``signal`` and ``aclose``.
 
-    ``kernel_id`` is the identifier from the `LaunchRequest`.
+    ``kernel_id`` is the identifier from the `LaunchRequest`. Cancelling a call must end its wait and harm
+    nothing; what it asked for may have happened or not. Only `aclose` does its work all the same.
     """
 
     kernel_id: str = ""

@@ -33,7 +33,8 @@ Connection = str | os.PathLike[str] | Mapping[str, Any] | ConnectionInfo | Launc
 class Opening(Coroutine[Any, Any, Kernel]):
     """A `Kernel` to be: await it, or enter it with ``async with``, which also closes the kernel at the end.
 
-    A coroutine, so that it works in `asyncio.create_task`, `asyncio.TaskGroup` and `asyncio.run` too.
+    A coroutine, so that it works in `asyncio.create_task`, `asyncio.TaskGroup` and `asyncio.run` too. What
+    cancelling does is said at `launch` and `connect`, and for the end of the block at `Kernel.aclose`.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, Kernel]) -> None:

@@ -32,8 +32,8 @@ class KernelProviderBase:
     ) -> "AsyncIterator[tuple[str, KernelTypeInfo]] | Iterable[tuple[str, KernelTypeInfo]]":
         """Yield ``(name, info)`` for each kernel type, each as soon as it is found.
 
-        May be an async generator or, where nothing blocks, an ordinary one. The search may be given up at
-        any point.
+        May be an async generator or, where nothing blocks, an ordinary one. The search may be given up or
+        cancelled at any point, and must leave nothing behind then.
         """
         raise NotImplementedError
 
@@ -46,7 +46,10 @@ class KernelProviderBase:
         raise NotImplementedError
 
     async def aclose(self) -> None:
-        """Release what kernels shared; by default nothing. Kernels that still run keep what they need."""
+        """Release what kernels shared; by default nothing. Kernels that still run keep what they need.
+
+        May be called again, and must release everything even when cancelled.
+        """
 
 
 class BlockingProviderBase:

@@ -22,7 +22,8 @@ class Heartbeat:
     """Sends a beat every ``interval`` seconds on the running loop and notes the echoes.
 
     ``echoes`` counts them. ``silence`` is the number of seconds since the last echo, None before the first: a
-    kernel that never echoes has no heartbeat, and its silence says nothing.
+    kernel that never echoes has no heartbeat, and its silence says nothing. Entering raises `OSError` for an
+    address that cannot be connected to, and leaves nothing open then, cancelled or not.
     """
 
     def __init__(self, connection_info: ConnectionInfo, *, interval: float = 1.0) -> None:

@@ -56,7 +56,10 @@ class FakeRun:
         return self.kernel.comms.open(target_name, data, parent=self.request, **options)
 
     async def input(self, prompt: str = "", *, password: bool = False) -> str:
-        """Ask the client for a line. Raises `RuntimeError` where it said that nobody answers."""
+        """Ask the client for a line. Raises `RuntimeError` where it said that nobody answers.
+
+        Cancelling ends the wait; an answer that still comes stays in ``answers``.
+        """
         if not self.request.content.get("allow_stdin"):
             raise RuntimeError("this client does not answer questions")
         question = messages.input_request(prompt, password=password, parent=self.request)

@@ -20,6 +20,7 @@ async def check_manager(factory: ManagerFactory, *, timeout: float = 60.0) -> No
     """Check the managers that ``factory`` makes, each of a new kernel of ours; three are made.
 
     ``factory`` is an async callable without arguments. No step may take longer than ``timeout`` seconds.
+    When it is cancelled, the manager that it has is closed first.
 
     Raises `AssertionError` for the first promise that is not kept.
     """

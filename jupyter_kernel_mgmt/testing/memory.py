@@ -165,7 +165,8 @@ class MemoryChannels(_End):
     async def aclose(self, *, discard: bool = False) -> None:
         """Close for good; the kernel's end is told after it got what was sent before. May be called again.
 
-        With ``discard`` the kernel's end gets nothing more.
+        With ``discard`` the kernel's end gets nothing more. It waits for nothing, so that it cannot be
+        cancelled half-way.
         """
         if self._closed:
             return

@@ -36,7 +36,8 @@ class SocketsBase:
     then no more than about a thousand are taken from ZMQ in advance. What is malformed, unsigned or a
     replay is dropped, counted in ``refused`` (by the name of the error) and logged once per kind.
 
-    Belongs to the loop and thread it was entered in; use from elsewhere raises `RuntimeError`.
+    Belongs to the loop and thread it was entered in; use from elsewhere raises `RuntimeError`. Entering waits
+    only to close what was open when it fails, and leaves nothing open, cancelled or not.
     """
 
     def __init__(

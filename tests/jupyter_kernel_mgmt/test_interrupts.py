@@ -60,8 +60,9 @@ class Bench:
         self.under_way.add_execution(request, execution)
         return request, execution
 
-    def say(self, msg_id: str, *words: str) -> None:
-        parent = Message({}, {"msg_id": msg_id, "msg_type": "execute_request"})
+    def say(self, msg_id: str, *words: str, subshell_id: str | None = None) -> None:
+        header = {"msg_id": msg_id, "msg_type": "execute_request", "subshell_id": subshell_id}
+        parent = Message({}, header)
         for word in words:
             if word == "reply":
                 self.arrive("shell", messages.execute_reply(1, parent=parent))
@@ -138,15 +139,32 @@ async def test_before_it_runs_nothing_is_sent(bench: Bench) -> None:
 async def test_while_another_one_runs_beside_it_nothing_is_sent(bench: Bench) -> None:
     """In a subshell, anybody's: the interrupt might hit that one."""
     request, _ = bench.execute()
-    bench.say("theirs", "busy")
+    bench.say("theirs", "busy", subshell_id="s")
     bench.say(request.msg_id, "busy", "input")
     outcome = bench.one(request)
     await turns()
     assert bench.count == 0
-    bench.say("theirs", "idle")
+    bench.say("theirs", "idle", subshell_id="s")
     await sent(bench)
     bench.say(request.msg_id, "idle")
     assert await outcome is InterruptOutcome.IDLE
+
+
+async def test_what_is_busy_behind_another_one_does_not_run_yet(bench: Bench) -> None:
+    """xeus-python says busy as soon as a request comes in: the interrupt would hit the one before it."""
+    first, _ = bench.execute()
+    second, execution = bench.execute()
+    bench.say(first.msg_id, "busy", "input")
+    bench.say(second.msg_id, "busy", "input")
+    outcome = bench.one(second)
+    await turns()
+    assert bench.count == 0
+    bench.say(first.msg_id, "idle", "reply")
+    await sent(bench)
+    bench.say(second.msg_id, "idle")
+
+    assert await outcome is InterruptOutcome.IDLE
+    assert execution.interrupted
 
 
 async def test_it_waits_until_the_code_is_shown(bench: Bench) -> None:
@@ -288,7 +306,7 @@ async def test_all_that_runs_is_interrupted_by_one_and_waited_for(bench: Bench) 
     ours, execution = bench.execute()
     queued, waits = bench.execute()
     bench.say(ours.msg_id, "busy", "input")
-    bench.say("theirs", "busy")
+    bench.say("theirs", "busy", subshell_id="s")
     outcome = bench.everything()
     await sent(bench)
     assert (execution.interrupted, waits.interrupted) == (True, False)
@@ -296,7 +314,7 @@ async def test_all_that_runs_is_interrupted_by_one_and_waited_for(bench: Bench) 
     bench.say(queued.msg_id, "busy")
     await turns()
     assert not outcome.done()
-    bench.say("theirs", "idle")
+    bench.say("theirs", "idle", subshell_id="s")
 
     assert await outcome is InterruptOutcome.IDLE
     assert (bench.count, bench.probes) == (1, 0)

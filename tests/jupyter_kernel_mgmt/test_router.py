@@ -245,3 +245,16 @@ def test_of_a_kernel_that_was_replaced_nothing_is_known() -> None:
     assert (router.active, router.executing()) == ({}, set())
     assert (router.says_idle, router.never_says_status) == (False, False)
     assert router.requests == {message.msg_id: request}
+
+
+def test_in_each_shell_the_first_that_the_kernel_was_busy_with_runs() -> None:
+    """Some say busy for what is still queued; subshells run beside each other (JEP 91)."""
+    router = Router()
+    main = [messages.execute_request("main") for _ in range(2)]
+    side = [messages.execute_request("side", subshell_id="s") for _ in range(2)]
+    for message in (main[0], side[0], main[1], side[1]):
+        router.received(*answer("busy", message))
+    assert router.executing() == {main[0].msg_id, side[0].msg_id}
+    router.received(*answer("idle", main[0]))
+    assert router.executing() == {main[1].msg_id, side[0].msg_id}
+    assert len(router.active) == 3
