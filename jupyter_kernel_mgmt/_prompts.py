@@ -25,17 +25,18 @@ StdinHandler = Callable[[str, bool], Awaitable[str]]
 
 
 class Prompts:
-    """Asks the client's ``stdin`` and sends what it returns. Owns the tasks in which it runs."""
+    """Asks the client's ``stdin`` and sends what it returns. Owns the tasks in which it runs.
 
-    def __init__(self, client: "KernelClient") -> None:
+    ``interrupt(msg_id)`` interrupts the code that asks where nobody answers: it would wait for ever.
+    """
+
+    def __init__(self, client: "KernelClient", interrupt: Callable[[str | None], Awaitable[object]]) -> None:
         self._client = client
+        self._interrupt = interrupt
         self._asked: dict[asyncio.Task[None], str | None] = {}
 
     def answer(self, question: Message) -> None:
         """Begin to answer an ``input_request``."""
-        if self._client.stdin is None:
-            log.warning("The kernel asks for input and nobody answers: %r", question)
-            return
         task = asyncio.create_task(self._answer(self._client.stdin, question))
         self._asked[task] = question.parent_id
         task.add_done_callback(lambda task: self._asked.pop(task, None))
@@ -59,7 +60,11 @@ class Prompts:
             if late:
                 log.error("stdin did not end when it was cancelled: %s", late)
 
-    async def _answer(self, stdin: StdinHandler, question: Message) -> None:
+    async def _answer(self, stdin: StdinHandler | None, question: Message) -> None:
+        if stdin is None:  # the kernel was told so
+            log.warning("The kernel asks for input and nobody answers; interrupting the code that asked")
+            await self._stop(question)
+            return
         prompt, password = question.content.get("prompt", ""), question.content.get("password", False)
         try:
             line = await stdin(str(prompt), bool(password))
@@ -68,10 +73,10 @@ class Prompts:
             log.debug("The answer to a prompt came too late: %s", error)
         except Exception:  # the application's code; without an answer the kernel would wait for ever
             log.exception("stdin failed; interrupting the code that asked")
-            await self._interrupt()
+            await self._stop(question)
 
-    async def _interrupt(self) -> None:
+    async def _stop(self, question: Message) -> None:
         try:
-            await self._client.interrupter()
+            await self._interrupt(question.parent_id)
         except Exception as error:  # noqa: BLE001 - a manager of somebody else's, or the kernel is gone
             log.warning("The code that asked could not be interrupted: %s", error)

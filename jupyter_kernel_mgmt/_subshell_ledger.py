@@ -100,9 +100,19 @@ class SubshellLedger:
             return
         state, msg_type = message.content.get("execution_state"), message.parent_header.get("msg_type")
         if state == "busy" and msg_type == "execute_request":
-            self._running.setdefault(subshell_id, set()).add(msg_id)
-        elif state == "idle" and (running := self._running.get(subshell_id)) is not None:
-            running.discard(msg_id)
+            self.runs(msg_id, subshell_id)
+        elif state == "idle":
+            self.ended(message)
+
+    def runs(self, msg_id: str, subshell_id: str) -> None:
+        """That code runs in it, or will: what was sent to a subshell that is deleted is lost."""
+        self._running.setdefault(subshell_id, set()).add(msg_id)
+
+    def ended(self, message: Message) -> None:
+        """What caused this message runs no longer."""
+        subshell_id = message.parent_header.get("subshell_id")
+        if isinstance(subshell_id, str) and (running := self._running.get(subshell_id)) is not None:
+            running.discard(message.parent_id or "")
             if not running:
                 del self._running[subshell_id]
 

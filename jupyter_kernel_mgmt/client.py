@@ -80,7 +80,7 @@ class KernelClient(KernelRequests):
         self._interrupts = Interrupts(self._under_way, self.until, probe=self.kernel_info)
         self._interrupts.send = self._interrupt_by_message
         self._deadlines = Deadlines(self._under_way, self._interrupts, self._tasks)
-        self._prompts = Prompts(self)
+        self._prompts = Prompts(self, self._interrupt_request)
         self._comms = Comms(self)
         self._side_shells = Subshells(self, busy=lambda: self._under_way.executing or self.executing)
         self._tracer: Tracer | None = None
@@ -219,6 +219,7 @@ class KernelClient(KernelRequests):
         if self._channels is None:
             raise (self._refusal or _no_channels)(None)
         self._channels.send(channel, message)
+        self._side_shells.sent(message)
         if self._tracer is not None:
             self._tracer.show("sent", channel, message)
 
@@ -257,7 +258,10 @@ class KernelClient(KernelRequests):
         return await self._interrupts.everything(grace)
 
     async def _interrupt_execution(self, execution: Execution) -> InterruptOutcome | None:
-        request = self._under_way.router.requests.get(execution.msg_id)
+        return await self._interrupt_request(execution.msg_id)
+
+    async def _interrupt_request(self, msg_id: str | None) -> InterruptOutcome | None:
+        request = self._under_way.router.requests.get(msg_id or "")
         return None if request is None else await self._interrupts.one(request, INTERRUPT_GRACE)
 
     def _execution_cancelled(self, execution: Execution) -> None:

@@ -172,8 +172,17 @@ class Subshells:
         except TimeoutError:
             return None
 
+    def sent(self, message: Message) -> None:
+        """Take note of code that is sent to a subshell: deleting that would lose it."""
+        subshell_id = message.header.get("subshell_id")
+        if isinstance(subshell_id, str) and message.msg_type == "execute_request":
+            self._ledger.runs(message.msg_id, subshell_id)
+
     def received(self, channel: str, message: Message) -> None:
         """Take note of a message: a handler."""
+        if channel == "shell" and message.msg_type == "execute_reply":
+            self._ledger.ended(message)
+            self._sweep()
         if channel == "shell" and "subshell_id" not in message.parent_header:
             self._main_answered = True
         if channel == "iopub":

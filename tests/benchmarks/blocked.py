@@ -1,4 +1,4 @@
-"""What arrives of 50,000 outputs while the application blocks its loop, and how much an endless printer keeps.
+"""What arrives of 50,000 outputs while the application blocks its loop, and what an endless printer costs.
 
 Both clients listen to the same kernel in the same loop, so that both are blocked at the same time.
 """
@@ -86,7 +86,7 @@ async def _endless(seconds: int) -> None:
         result = await execution
     kept = len(result.stdout)
     print(f"\nAn endless printer for {seconds} s, with an output limit of {BUDGET / 2**20:.0f} MiB")
-    print(f"  status {result.status!r}, kept {kept / 2**20:.1f} MiB of text, {result.dropped:,} messages dropped")
+    print(f"  status {result.status!r}, kept {kept / 2**20:.1f} MiB, {result.dropped:,} messages dropped")
     print(f"  peak memory of the application grew by {_peak() - before:.0f} MiB", flush=True)
 
 

@@ -11,7 +11,10 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-BENCHMARKS = ("packing", "unpacking", "delivery", "round_trip", "launching", "importing", "blocked", "deadlines")
+BENCHMARKS = (
+    *("packing", "unpacking", "delivery", "round_trip"),
+    *("launching", "importing", "blocked", "deadlines"),
+)
 PACKAGES = ("jupyter_client", "orjson", "msgspec", "pyzmq", "ipykernel")
 
 

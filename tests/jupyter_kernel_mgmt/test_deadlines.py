@@ -101,7 +101,7 @@ async def bench() -> Any:
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """What ignores an interrupt is given up at once."""
     for module in (_deadlines, _interrupts):
-        monkeypatch.setattr(module, "INTERRUPT_GRACE", SOON)
+        monkeypatch.setattr(module, "INTERRUPT_GRACE", LATER)
     monkeypatch.setattr(_interrupts, "BEGIN_GRACE", SOON / 5)
 
 

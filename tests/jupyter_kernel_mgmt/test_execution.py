@@ -577,7 +577,7 @@ async def test_a_held_back_interrupt_tells_of_a_death(talk: Any) -> None:
 def short_graces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is waited for in vain is given up after moments."""
     for module in (_deadlines, _interrupts, client_module):
-        monkeypatch.setattr(module, "INTERRUPT_GRACE", SOON)
+        monkeypatch.setattr(module, "INTERRUPT_GRACE", LATER)
     for name in ("IDLE_GRACE", "REPLY_GRACE"):
         monkeypatch.setattr(_under_way, name, SOON)
 
@@ -846,9 +846,11 @@ async def test_code_without_a_reply_has_failed(talk: Any) -> None:
         result.raise_for_status()
 
 
-@pytest.mark.usefixtures("short_graces")
-async def test_interrupted_code_without_a_reply_was_interrupted(talk: Any) -> None:
+async def test_interrupted_code_without_a_reply_was_interrupted(
+    talk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Some kernels send none then."""
+    monkeypatch.setattr(_under_way, "IDLE_GRACE", SOON)
     client, kernel = await talk()
     execution, request = await answer_by_hand(client, kernel)
     kernel.send("iopub", messages.status("busy", parent=request))

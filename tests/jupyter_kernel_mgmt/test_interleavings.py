@@ -29,6 +29,8 @@ from jupyter_kernel_mgmt.results import ExecutionResult
 from jupyter_kernel_mgmt.testing import MemoryChannels
 from jupyter_protocol import Message, Session, messages
 
+_KEY = "both ends are here"
+
 LONG = 100.0
 """Seconds after which every clock and every grace has run out."""
 
@@ -146,7 +148,7 @@ class Interleavings(RuleBasedStateMachine):
         self.prompts: list[str] = []
         self.answers: list[str] = []
         self.tokens = self.generation = 0
-        self.attached = False
+        self.attached = self._expecting = False
         self.run(self._open())
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -167,12 +169,11 @@ class Interleavings(RuleBasedStateMachine):
         self._attach()
 
     def _attach(self) -> None:
-        self.channels = MemoryChannels()
+        self.channels = MemoryChannels(session=Session(_KEY), kernel_session=Session(_KEY))
         self.channels.kernel.on_message = self._kernel_received
         self.channels.kernel.on_closed = lambda error: None
         self.client.attach(self.channels)
         self.client.interrupter = self._interrupted
-        self.session, self.old_sessions = self.channels.kernel.session, []
         self.active: set[str] = set()
         self.says_status = self.replied = False
         self.generation += 1
@@ -183,12 +184,10 @@ class Interleavings(RuleBasedStateMachine):
             self.answers.append(message.content["value"])
             return
         self.received = message
-        if "own" in message.metadata or not self._expecting:
+        if not self._expecting:
             # The client's own question, after a restart that it did not make.
             self.channels.kernel.send("shell", messages.kernel_info_reply("", "", {}, parent=message))
             self.replied = True
-
-    _expecting = False
 
     # The application
 
@@ -323,29 +322,35 @@ class Interleavings(RuleBasedStateMachine):
         return self.sent[-1 - which % len(self.sent)]
 
     @precondition(lambda self: self.attached and self.sent)
-    @rule(which=st.integers(0, 3), what=st.sampled_from(ANYTHING) | st.sampled_from(USUAL))
-    def kernel_says(self, which: int, what: Any) -> None:
+    @rule(which=st.integers(0, 2), words=st.lists(st.sampled_from(USUAL) | st.sampled_from(ANYTHING), max_size=4))
+    def kernel_says(self, which: int, words: list[Any]) -> None:
         """Anything about a request, at any time."""
-        sent = self._pick(which)
-
-        async def work() -> None:
-            if sent.generation == self.generation and not sent.lost:
-                self._say(sent, what)
-
-        self.run(work())
+        self._say_all(self._pick(which), words)
 
     @precondition(lambda self: self.attached and self.sent)
-    @rule(which=st.integers(0, 3), outputs=st.lists(st.sampled_from(OUTPUTS), max_size=3), order=st.integers(0, 2))
-    def kernel_handles(self, which: int, outputs: list[str], order: int) -> None:
-        """As it should be, with the reply early, in its place or late."""
-        sent = self._pick(which)
-        usual: list[Any] = ["busy", "input", *outputs, "idle"]
-        usual.insert((1, len(usual) - 1, len(usual))[order], ("reply", "error" if "error" in outputs else "ok"))
+    @rule(which=st.integers(0, 2), outputs=st.lists(st.sampled_from(OUTPUTS), max_size=4))
+    def kernel_begins(self, which: int, outputs: list[str]) -> None:
+        """As it should."""
+        self._say_all(self._pick(which), ["busy", "input", *outputs])
 
+    @precondition(lambda self: self.attached and self.sent)
+    @rule(
+        which=st.integers(0, 2),
+        outputs=st.lists(st.sampled_from(OUTPUTS), max_size=2),
+        status=st.sampled_from(REPLIES),
+        order=st.integers(0, 2),
+    )
+    def kernel_ends(self, which: int, outputs: list[str], status: Any, order: int) -> None:
+        """As it should be, with the reply early, in its place or late."""
+        words: list[Any] = [*outputs, "idle"]
+        words.insert((0, len(outputs), len(words))[order], ("reply", status))
+        self._say_all(self._pick(which), words)
+
+    def _say_all(self, sent: Sent, words: list[Any]) -> None:
         async def work() -> None:
             if sent.generation == self.generation and not sent.lost:
-                for what in usual:
-                    self._say(sent, what)
+                for word in words:
+                    self._say(sent, word)
 
         self.run(work())
 
@@ -460,10 +465,8 @@ class Interleavings(RuleBasedStateMachine):
 
         async def work() -> None:
             self.channels.kernel.send("iopub", messages.stream("stdout", "old"))
-            old, self.session = self.session, Session(b"", session_id=f"restart-{self.tokens}")
-            old_key = old
-            self.session = _session_like(old_key, f"restart-{self.tokens}")
-            self.channels.kernel.session = self.session
+            old = self.channels.kernel.session
+            self.channels.kernel.session = new = Session(_KEY)
             for sent in current:
                 if sent is evidence:
                     break
@@ -480,42 +483,42 @@ class Interleavings(RuleBasedStateMachine):
             for left in leftovers:
                 for sent in current[:2]:
                     self._transmit(sent, left)
-            self.prompts = [*self.answers]
-            self.channels.kernel.session = self.session
+            await self.loop.settle()
+            self.channels.kernel.session = new
 
         self.run(work())
         self.prompts = [*self.answers]
 
     @precondition(lambda self: self.attached)
-    @rule()
-    def kernel_dies(self) -> None:
+    @rule(how=st.sampled_from(["it dies", "lost", "lost", "it dies", "closed"]), again=st.booleans())
+    def all_ends(self, how: str, again: bool) -> None:
+        """The kernel dies, or the connection is lost; there may be another."""
+
         async def work() -> None:
-            self.client.refuse(_died)
+            if how == "it dies":
+                self.client.refuse(_died)
+                await self.loop.settle()
+                self._all_end(KernelDied)
+            elif how == "lost":
+                self.channels.kernel.close(OSError("lost"))
+                await self.loop.settle()
+                self._all_end(ClientClosed)
+            else:
+                self._all_end(KernelDied)
+            await self.client.detach(_died, discard=how == "it dies")
             await self.loop.settle()
-            self._all_end(KernelDied)
-            await self.client.detach(_died, discard=True)
+            with pytest.raises(KernelDied):
+                self.client.execute("nobody is there")
+            if again:
+                self._attach()
+            self.attached = again
 
-        self.attached = False
-        self.run(work())
-
-    @precondition(lambda self: self.attached)
-    @rule()
-    def connection_is_lost(self) -> None:
-        async def work() -> None:
-            self.channels.kernel.close(OSError("lost"))
-            await self.loop.settle()
-            self._all_end(ClientClosed)
-            await self.client.detach(_died)
-
-        self.attached = False
         self.run(work())
 
     @precondition(lambda self: not self.attached)
     @rule()
     def new_channels(self) -> None:
         async def work() -> None:
-            with pytest.raises((KernelDied, ClientClosed)):
-                self.client.execute("nobody is there")
             self._attach()
 
         self.run(work())
@@ -610,7 +613,7 @@ def _on_iopub(what: str, text: str, parent: Message) -> Message:
     if what == "display_data":
         return messages.display_data({"text/plain": text}, parent=parent)
     if what == "execute_result":
-        return messages.execute_result({"text/plain": text}, 1, parent=parent)
+        return messages.execute_result(1, {"text/plain": text}, parent=parent)
     if what == "error":
         return messages.error(text, "", [], parent=parent)
     if what == "clear":
@@ -652,11 +655,6 @@ async def _result(execution: Execution) -> ExecutionResult:
 
 def _died(result: ExecutionResult | None) -> Exception:
     return KernelDied(None, result)
-
-
-def _session_like(session: Session, session_id: str) -> Session:
-    """Another process that signs with the same key."""
-    return Session("both ends are in this process", session_id=session_id)
 
 
 def test_whatever_order_things_happen_in_each_request_ends_as_it_must() -> None:
