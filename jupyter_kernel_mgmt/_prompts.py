@@ -37,7 +37,12 @@ class Prompts:
 
     def answer(self, question: Message) -> None:
         """Begin to answer an ``input_request``."""
-        task = asyncio.create_task(self._answer(self._client.stdin, question))
+        if self._client.stdin is None:  # the kernel was told so
+            log.warning("The kernel asks for input and nobody answers; interrupting the code that asked")
+            answering = self._stop(question)
+        else:
+            answering = self._answer(self._client.stdin, question)
+        task = asyncio.create_task(answering)
         self._asked[task] = question.parent_id
         task.add_done_callback(lambda task: self._asked.pop(task, None))
 
@@ -60,11 +65,7 @@ class Prompts:
             if late:
                 log.error("stdin did not end when it was cancelled: %s", late)
 
-    async def _answer(self, stdin: StdinHandler | None, question: Message) -> None:
-        if stdin is None:  # the kernel was told so
-            log.warning("The kernel asks for input and nobody answers; interrupting the code that asked")
-            await self._stop(question)
-            return
+    async def _answer(self, stdin: StdinHandler, question: Message) -> None:
         prompt, password = question.content.get("prompt", ""), question.content.get("password", False)
         try:
             line = await stdin(str(prompt), bool(password))
