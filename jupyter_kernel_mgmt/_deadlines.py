@@ -99,6 +99,8 @@ class Deadlines:
             log.debug("%r did not end", request)
         except (KernelError, ProtocolError):  # which whoever awaits the execution gets too
             return
+        if request.forgotten:
+            return
         if not request.started:
             self._give_up(request, timed_out=True)
         elif not request.ended:

@@ -93,17 +93,13 @@ class Interrupts:
         return InterruptOutcome.IDLE if request.idle or request.reply is not None else None
 
     async def _send_for(self, request: Request) -> None:
-        """Interrupt a request and wait for its end. A second interrupt might hit what comes after it."""
-        if request.interrupting:
-            await self._until(lambda: request.ended)
-            return
-        request.interrupting = True
-        try:
+        """Interrupt a request and wait for its end; a second interrupt might hit what comes after it."""
+        now = asyncio.get_running_loop().time()
+        if request.interrupted_at is None or now >= request.interrupted_at + INTERRUPT_GRACE:
+            request.interrupted_at = now
             self._mark({request.msg_id})
             await self.send()
-            await self._until(lambda: request.ended)
-        finally:
-            request.interrupting = False
+        await self._until(lambda: request.ended)
 
     def _runs_alone(self, request: Request) -> bool:
         return request.started and self._under_way.running() <= {request.msg_id}

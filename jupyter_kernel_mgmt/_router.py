@@ -27,13 +27,13 @@ class Request:
     """A request under way. ``needs_idle`` is False where the reply alone is the answer.
 
     ``begun`` says that something came for it besides its busy, such as the code itself as
-    ``execute_input``; ``forgotten`` that nobody expects anything for it any more. ``seen_at`` is when the
-    last message for it came, for whoever has a clock, and ``interrupting`` whether an interrupt was sent
-    and its effect is awaited.
+    ``execute_input``; ``forgotten`` that nobody expects anything for it any more. ``seen_at`` and
+    ``interrupted_at`` are when the last message for it came and an interrupt was sent, for whoever has a
+    clock.
     """
 
     __slots__ = (
-        *("begun", "busy", "channel", "forgotten", "idle", "interrupting"),
+        *("begun", "busy", "channel", "forgotten", "idle", "interrupted_at"),
         *("msg_id", "needs_idle", "reply", "seen_at"),
     )
 
@@ -45,7 +45,7 @@ class Request:
         self.begun = False
         self.idle = False
         self.forgotten = False
-        self.interrupting = False
+        self.interrupted_at: float | None = None
         self.seen_at = 0.0
         self.reply: Message | None = None
 

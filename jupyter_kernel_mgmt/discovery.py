@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 from ._entry_points import LoadProvider, installed_providers
@@ -92,16 +92,19 @@ class KernelFinder:
         """
         for task in self._tasks:
             task.cancel()
-        closing = [slot.aclose() for slot in self._slots]
+        closing = [asyncio.create_task(slot.aclose(), name=f"close-{slot.id}") for slot in self._slots]
+        ending: list[asyncio.Task[Any]] = [*closing, *self._tasks]
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                outcomes = await asyncio.gather(*closing, *self._tasks, return_exceptions=True)
-        except TimeoutError:
-            log.warning("Providers did not close within %s s", CLOSE_TIMEOUT)
-            return
-        for outcome in outcomes:
-            if isinstance(outcome, Exception):
-                log.warning("A provider could not be closed: %s", outcome, exc_info=outcome)
+            # Not a gather: cancelling one ends what has not begun.
+            await _ended(ending)
+        except asyncio.CancelledError:
+            for task in ending:
+                task.cancel()
+            await _ended(ending)
+            raise
+        finally:
+            for task in ending:
+                task.cancel()
 
     def find_kernels(self) -> "KernelSearch":
         """Search with all providers at once. Iterate over the result, and look at its ``.problems`` then."""
@@ -226,11 +229,13 @@ class _Slot:
 
     async def aclose(self) -> None:
         """Close the provider if it was loaded; stop loading it."""
-        if self._loading is not None and not self._loading.done():
-            self._loading.cancel()
-            await asyncio.wait([self._loading])
-        if self.provider is not None:
-            await self.provider.aclose()
+        try:
+            if self._loading is not None and not self._loading.done():
+                self._loading.cancel()
+                await asyncio.wait([self._loading])
+        finally:
+            if self.provider is not None:
+                await self.provider.aclose()
 
     async def _load_provider(self) -> KernelProviderBase:
         assert self._load is not None, "a slot has a provider or a way to load one"
@@ -240,6 +245,18 @@ class _Slot:
             raise TypeError(f"its entry point is called {self.id!r} and its id is {provider.id!r}")
         self.provider = provider
         return provider
+
+
+async def _ended(tasks: "list[asyncio.Task[Any]]") -> None:
+    """Wait for tasks, but not for ever, and log what went wrong in them."""
+    if not tasks:
+        return
+    done, late = await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
+    if late:
+        log.warning("Providers did not close within %s s", CLOSE_TIMEOUT)
+    for task in done:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("A provider could not be closed: %s", error, exc_info=error)
 
 
 def split_kernel_type(kernel_type: str) -> tuple[str, str]:

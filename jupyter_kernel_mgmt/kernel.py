@@ -199,8 +199,8 @@ class Kernel(KernelRequests):
         """End the process if there is one and start another, with the same address, key and request.
 
         Others who wait get `KernelRestarted`. Raises `NotOwned`, `Unsupported` where nobody can relaunch,
-        `RestartFailed` (then the state is dead), `ClientClosed` when closed meanwhile. When cancelled before the
-        next process is ready, none is left and the state is dead.
+        `RestartFailed` (then the state is dead), `ClientClosed` when closed meanwhile. When cancelled
+        before the next process is ready, none is left and the state is dead.
         """
         self._require_ownership("restart")
         self._succession.check_relaunch()

@@ -27,10 +27,15 @@ GUARD = 20
 TOO_MANY = 400
 """An operation that suspends that often never ends."""
 
-Moment = Literal["arriving", "leaving"]
-"""Cancelled as soon as it waits, or just when what it waits for has come and it is about to go on."""
+Moment = Literal["arriving", "leaving", "twice"]
+"""Cancelled as soon as it waits, or just when what it waits for has come and it is about to go on.
+
+Or as soon as it waits and then, while it cleans up, once more.
+"""
 
 both_moments = pytest.mark.parametrize("moment", ["arriving", "leaving"])
+all_moments = pytest.mark.parametrize("moment", ["arriving", "leaving", "twice"])
+"""Also what is in a hurry: for what ends or releases something."""
 
 
 class Plan:
@@ -62,17 +67,27 @@ class Plan:
         assert task.cancelled(), f"{self}: it went on, with {task.exception() or task.result()!r}"
         return None
 
+    async def promise(self, condition: Callable[[], object]) -> None:
+        """It holds now; soon, where a second cancellation left the rest to tasks that still run."""
+        if self.moment == "twice":
+            await comes_true(condition)
+        assert condition()
+
     def suspended(self, coroutine: Any, waits_for: "asyncio.Future[Any] | None") -> None:
         """Some task of the operation suspends."""
         self._suspensions += 1
-        if self._suspensions == self.place and self._task is not None:
+        if self._task is None:
+            return
+        if self._suspensions == self.place:
             self.where = _where(coroutine)
-            if self.moment == "arriving":
+            if self.moment != "leaving":
                 self._cancel()
             elif waits_for is None:
                 asyncio.get_running_loop().call_soon(self._cancel)
             else:
                 waits_for.add_done_callback(lambda _: self._cancel())
+        elif self._suspensions == self.place + 1 and self.cancelled and self.moment == "twice":
+            self._task.cancel()
 
     def _cancel(self) -> None:
         if self._task is not None:

@@ -15,7 +15,9 @@ import jupyter_protocol
 
 PACKAGES = (jupyter_protocol, jupyter_kernel_mgmt, jupyter_kernel_mgmt.testing)
 AWAITED = ("__aenter__", "__aexit__", "__anext__", "__await__")
-AWAITABLE = re.compile(r"\b(Awaitable|Coroutine|Async(Iterator|Generator)|Abstract\w*Async\w*|Async\w*Manager)\b")
+AWAITABLE = re.compile(
+    r"\b(Awaitable|Coroutine|Async(Iterator|Generator)|Abstract\w*Async\w*|Async\w*Manager)\b"
+)
 SAYS_SO = re.compile(r"\bcancel", re.IGNORECASE)
 
 
@@ -54,7 +56,7 @@ def returned(function: FunctionType) -> object:
     annotation = inspect.signature(function).return_annotation
     if isinstance(annotation, str):
         try:
-            return eval(annotation, function.__globals__)
+            return eval(annotation, function.__globals__)  # noqa: S307 - our own source
         except NameError:  # imported for type checkers only
             return annotation
     return annotation

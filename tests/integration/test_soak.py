@@ -89,7 +89,9 @@ class Soak:
         """So many requests by each task; returns when the kernel has dealt with what nobody waits for too."""
         async with asyncio.TaskGroup() as group:
             for number in range(TASKS):
-                group.create_task(self.work(random.Random(self.choose.random()), count), name=f"soak-{number}")
+                group.create_task(
+                    self.work(random.Random(self.choose.random()), count), name=f"soak-{number}"
+                )
         requests = self.kernel.client._under_way.router.requests
         async with asyncio.timeout(GUARD):
             await self.kernel.client.until(lambda: not requests)

@@ -6,14 +6,21 @@ request, and compares. The loop's time is virtual: it passes only where the mach
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from jupyter_kernel_mgmt import (
     ClientClosed,
@@ -93,6 +100,7 @@ class Sent:
         self.busy = self.begun = self.idle = False
         self.reply: Any = ()
         self.live = True
+        self.cancelled = False
         self.lost = False
         self.given_up = False
         self.asked = False
@@ -117,8 +125,10 @@ class Sent:
 
     def statuses(self, now: float) -> set[str]:
         """What its own reply, or the lack of one, makes of it."""
-        status = "error" if self.reply == () else {None: "ok", "abort": "aborted", 7: "error"}.get(
-            self.reply, self.reply
+        status = (
+            "error"
+            if self.reply == ()
+            else {None: "ok", "abort": "aborted", 7: "error"}.get(self.reply, self.reply)
         )
         if self.marked and status != "ok":
             status = "interrupted"
@@ -145,18 +155,21 @@ class Interleavings(RuleBasedStateMachine):
         self.patch.setattr(_under_way, "time", SimpleNamespace(monotonic=self.loop.time))
         self.sent: list[Sent] = []
         self.interrupting: list[asyncio.Task[InterruptOutcome]] = []
-        self.prompts: list[str] = []
+        self.prompts: list[tuple[str, Sent, bool]] = []
         self.answers: list[str] = []
         self.tokens = self.generation = 0
         self.attached = self._expecting = False
+        self.settled = True
         self.run(self._open())
 
-    def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something, and all that follows at once."""
+    def run(self, work: Coroutine[Any, Any, None], *, hurry: bool = False) -> None:
+        """Do something, and all that follows at once; with ``hurry`` this may follow while the next is done."""
 
         async def and_settle() -> None:
             await work
-            await self.loop.settle()
+            self.settled = not hurry
+            if not hurry:
+                await self.loop.settle()
 
         self.loop.run_until_complete(and_settle())
 
@@ -173,11 +186,18 @@ class Interleavings(RuleBasedStateMachine):
         self.channels.kernel.on_message = self._kernel_received
         self.channels.kernel.on_closed = lambda error: None
         self.client.attach(self.channels)
+        self.channels.on_message = self._client_receives
+        self.meanings: dict[str, Callable[[], None]] = {}
         self.client.interrupter = self._interrupted
-        self.active: set[str] = set()
+        self.active: dict[str, None] = {}  # in the order in which they became busy; the first one runs
         self.says_status = self.replied = False
         self.generation += 1
         self.attached = True
+
+    def _client_receives(self, channel: str, message: Message) -> None:
+        """Keep account just before the client does."""
+        self.meanings.get(message.msg_id, _nothing)()
+        self.client._received(channel, message)
 
     def _kernel_received(self, channel: str, message: Message) -> None:
         if message.msg_type == "input_reply":
@@ -186,8 +206,12 @@ class Interleavings(RuleBasedStateMachine):
         self.received = message
         if not self._expecting:
             # The client's own question, after a restart that it did not make.
-            self.channels.kernel.send("shell", messages.kernel_info_reply("", "", {}, parent=message))
-            self.replied = True
+            reply = messages.kernel_info_reply("", "", {}, parent=message)
+            self.meanings[reply.msg_id] = self._note_reply
+            self.channels.kernel.send("shell", reply)
+
+    def _note_reply(self) -> None:
+        self.replied = True
 
     # The application
 
@@ -200,18 +224,16 @@ class Interleavings(RuleBasedStateMachine):
     )
     def execute(self, obedient: bool, **options: Any) -> None:
         async def work() -> None:
+            untold = self.replied and not self.says_status
             self._expecting = True
             execution = self.client.execute("x", **options)
             await self.loop.settle()
             self._expecting = False
             sent = Sent(self.received, options, self.generation)
             sent.execution, sent.obedient = execution, obedient
-            sent.waits.append(asyncio.create_task(_result(execution)))
-            if self.replied and not self.says_status and options["timeout"] is not None:
+            sent.waits.append(asyncio.create_task(self._result(sent)))
+            if untold and options["timeout"] is not None:
                 sent.due = self.loop.time() + options["timeout"]
-            sent.options["queue_timeout"] = (
-                None if self.replied and not self.says_status else options["queue_timeout"]
-            )
             self.sent.append(sent)
 
         self.run(work())
@@ -221,7 +243,7 @@ class Interleavings(RuleBasedStateMachine):
     def ask(self, kind: str) -> None:
         async def work() -> None:
             self._expecting = True
-            answer = asyncio.create_task(getattr(self.client, kind)())
+            answer = asyncio.create_task(self._answer(kind))
             await self.loop.settle()
             self._expecting = False
             sent = Sent(self.received, {}, self.generation)
@@ -229,6 +251,16 @@ class Interleavings(RuleBasedStateMachine):
             self.sent.append(sent)
 
         self.run(work())
+
+    async def _answer(self, kind: str) -> Message:
+        try:
+            answer: Message = await getattr(self.client, kind)()
+            return answer
+        except asyncio.CancelledError:
+            sent = next(sent for sent in self.sent if sent.answer is asyncio.current_task())
+            sent.live = False
+            sent.end(asyncio.CancelledError)
+            raise
 
     @precondition(lambda self: self.sent)
     @rule(which=st.integers(0, 20), read=st.booleans())
@@ -239,51 +271,70 @@ class Interleavings(RuleBasedStateMachine):
         async def work() -> None:
             if sent.execution is not None and read:
                 seen: list[str] = []
-                sent.reads.append((asyncio.create_task(_read(sent.execution, seen)), seen))
+                sent.reads.append((asyncio.create_task(self._read(sent, seen)), seen))
             elif sent.execution is not None:
-                sent.waits.append(asyncio.create_task(_result(sent.execution)))
+                sent.waits.append(asyncio.create_task(self._result(sent)))
 
         self.run(work())
 
+    async def _result(self, sent: Sent) -> ExecutionResult:
+        assert sent.execution is not None
+        try:
+            return await sent.execution
+        except asyncio.CancelledError:
+            self._note_cancelled(sent)
+            raise
+
+    async def _read(self, sent: Sent, seen: list[str]) -> None:
+        assert sent.execution is not None
+        try:
+            async for message in sent.execution:
+                seen.append(_token(message))
+        except asyncio.CancelledError:
+            self._note_cancelled(sent)
+            raise
+
+    def _note_cancelled(self, sent: Sent) -> None:
+        if sent.fate is None and sent.options["interrupt_on_cancel"]:
+            sent.asked = True
+            if not sent.started:
+                sent.given_up = True
+                sent.due = None
+                sent.end({"interrupted"})
+
     @precondition(lambda self: self.sent)
-    @rule(which=st.integers(0, 20), all_at_once=st.booleans())
-    def cancel(self, which: int, all_at_once: bool) -> None:
+    @rule(which=st.integers(0, 20), all_at_once=st.booleans(), hurry=st.booleans())
+    def cancel(self, which: int, all_at_once: bool, hurry: bool) -> None:
         """Tasks that wait for a request are cancelled, one or all."""
         sent = self._pick(which)
 
         async def work() -> None:
             if sent.answer is not None:
-                if sent.answer.cancel():
-                    sent.live = False
-                    sent.end(asyncio.CancelledError)
+                sent.cancelled = sent.answer.cancel() or sent.cancelled
                 return
-            waits = [*sent.waits, *(task for task, _ in sent.reads)]
-            pending = [task for task in waits if not task.done()]
-            cancelled = [task for task in (pending if all_at_once else pending[:1]) if task.cancel()]
-            if cancelled and sent.fate is None and sent.options["interrupt_on_cancel"]:
-                sent.asked = True
-                if not sent.started:
-                    sent.given_up = True
-                    sent.due = None
-                    sent.end({"interrupted"})
+            waits = [task for task in (*sent.waits, *(task for task, _ in sent.reads)) if not task.done()]
+            for task in waits if all_at_once else waits[:1]:
+                task.cancel()
 
-        self.run(work())
+        self.run(work(), hurry=hurry)
 
     @precondition(lambda self: self.sent)
-    @rule(which=st.integers(0, 20))
-    def interrupt(self, which: int) -> None:
+    @rule(which=st.integers(0, 2), times=st.integers(1, 2), hurry=st.booleans())
+    def interrupt(self, which: int, times: int, hurry: bool) -> None:
         sent = self._pick(which)
 
         async def work() -> None:
             if sent.execution is not None:
                 sent.asked = True
-                self.interrupting.append(asyncio.create_task(sent.execution.interrupt()))
+                for _ in range(times):
+                    self.interrupting.append(asyncio.create_task(sent.execution.interrupt()))
 
-        self.run(work())
+        self.run(work(), hurry=hurry)
 
     @rule(seconds=st.sampled_from([0.1, 0.6, 4.0, LONG]))
     def time_passes(self, seconds: float) -> None:
         async def work() -> None:
+            await self.loop.settle()
             await asyncio.sleep(seconds)
 
         self.run(work())
@@ -313,7 +364,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def _gone(self, sent: Sent) -> None:
         sent.live = False
-        self.active.discard(sent.message.msg_id)
+        self.active.pop(sent.message.msg_id, None)
 
     # The kernel
 
@@ -322,16 +373,22 @@ class Interleavings(RuleBasedStateMachine):
         return self.sent[-1 - which % len(self.sent)]
 
     @precondition(lambda self: self.attached and self.sent)
-    @rule(which=st.integers(0, 2), words=st.lists(st.sampled_from(USUAL) | st.sampled_from(ANYTHING), max_size=4))
-    def kernel_says(self, which: int, words: list[Any]) -> None:
+    @rule(
+        which=st.integers(0, 2),
+        words=st.lists(st.sampled_from(USUAL) | st.sampled_from(ANYTHING), max_size=4),
+        hurry=st.booleans(),
+    )
+    def kernel_says(self, which: int, words: list[Any], hurry: bool) -> None:
         """Anything about a request, at any time."""
-        self._say_all(self._pick(which), words)
+        self._say_all(self._pick(which), words, hurry=hurry)
 
     @precondition(lambda self: self.attached and self.sent)
-    @rule(which=st.integers(0, 2), outputs=st.lists(st.sampled_from(OUTPUTS), max_size=4))
-    def kernel_begins(self, which: int, outputs: list[str]) -> None:
+    @rule(
+        which=st.integers(0, 2), outputs=st.lists(st.sampled_from(OUTPUTS), max_size=4), hurry=st.booleans()
+    )
+    def kernel_begins(self, which: int, outputs: list[str], hurry: bool) -> None:
         """As it should."""
-        self._say_all(self._pick(which), ["busy", "input", *outputs])
+        self._say_all(self._pick(which), ["busy", "input", *outputs], hurry=hurry)
 
     @precondition(lambda self: self.attached and self.sent)
     @rule(
@@ -339,20 +396,21 @@ class Interleavings(RuleBasedStateMachine):
         outputs=st.lists(st.sampled_from(OUTPUTS), max_size=2),
         status=st.sampled_from(REPLIES),
         order=st.integers(0, 2),
+        hurry=st.booleans(),
     )
-    def kernel_ends(self, which: int, outputs: list[str], status: Any, order: int) -> None:
+    def kernel_ends(self, which: int, outputs: list[str], status: Any, order: int, hurry: bool) -> None:
         """As it should be, with the reply early, in its place or late."""
         words: list[Any] = [*outputs, "idle"]
         words.insert((0, len(outputs), len(words))[order], ("reply", status))
-        self._say_all(self._pick(which), words)
+        self._say_all(self._pick(which), words, hurry=hurry)
 
-    def _say_all(self, sent: Sent, words: list[Any]) -> None:
+    def _say_all(self, sent: Sent, words: list[Any], *, hurry: bool) -> None:
         async def work() -> None:
             if sent.generation == self.generation and not sent.lost:
                 for word in words:
                     self._say(sent, word)
 
-        self.run(work())
+        self.run(work(), hurry=hurry)
 
     @precondition(lambda self: self.attached and self.sent)
     @rule(what=st.sampled_from(["busy", "idle", "stream", "reply", "orphan"]))
@@ -371,38 +429,50 @@ class Interleavings(RuleBasedStateMachine):
             elif what == "stream":
                 self.channels.kernel.send("iopub", messages.stream("stdout", "theirs", parent=stranger))
             else:
-                self.channels.kernel.send("iopub", messages.status(what, parent=stranger))  # type: ignore[arg-type]
-                self.says_status = True
-                (self.active.add if what == "busy" else self.active.discard)("theirs")
+                status = messages.status(what, parent=stranger)  # type: ignore[arg-type]
+                self.meanings[status.msg_id] = partial(self._note_activity, "theirs", what)
+                self.channels.kernel.send("iopub", status)
 
         self.run(work())
 
-    def _say(self, sent: Sent, what: Any) -> None:
-        self._note(sent, what, self._transmit(sent, what))
+    def _note_activity(self, msg_id: str, state: str) -> None:
+        self.says_status = True
+        if state == "busy":
+            self.active.setdefault(msg_id)
+        else:
+            self.active.pop(msg_id, None)
 
-    def _transmit(self, sent: Sent, what: Any) -> str:
-        """Send it; the text by which an output is known."""
-        parent, kernel = sent.message, self.channels.kernel
+    def _say(self, sent: Sent, what: Any, also: "Callable[[], None] | None" = None) -> None:
+        """Send it. It counts for the client, and here, when it arrives; an old process's does not count."""
+        parent = sent.message
         self.tokens += 1
         text = f"<{parent.msg_id[-4:]}.{self.tokens}>"
         if isinstance(what, tuple):
             content = {} if what[1] is None else {"status": what[1]}
             msg_type = parent.msg_type.replace("_request", "_reply")
-            kernel.send("shell", messages.new_reply(msg_type, content, parent=parent))
+            channel, message = "shell", messages.new_reply(msg_type, content, parent=parent)
         elif what == "prompt":
-            kernel.send("stdin", messages.input_request(text, parent=parent))
-            self.prompts.append(f"re {text}")
+            channel, message = "stdin", messages.input_request(text, parent=parent)
         else:
-            kernel.send("iopub", _on_iopub(what, text, parent))
-        return text
+            channel, message = "iopub", _on_iopub(what, text, parent)
+
+        def note() -> None:
+            (also or _nothing)()
+            self._note(sent, what, text)
+
+        if also is not _stale:
+            self.meanings[message.msg_id] = note
+        self.channels.kernel.send(channel, message)
 
     def _note(self, sent: Sent, what: Any, text: str) -> None:
         """What this must lead to."""
         msg_id = sent.message.msg_id
+        if what == "prompt":
+            self.prompts.append((f"re {text}", sent, sent.live))
         if what in ("busy", "idle"):
             self.says_status = True
             if sent.execution is not None:
-                (self.active.add if what == "busy" else self.active.discard)(msg_id)
+                self._note_activity(msg_id, what)
         if not sent.live:
             return
         started = sent.started
@@ -434,7 +504,7 @@ class Interleavings(RuleBasedStateMachine):
             and sent.live
             and sent.started
             and not sent.ended
-            and self.active <= {sent.message.msg_id}
+            and next(iter(self.active), sent.message.msg_id) == sent.message.msg_id
             and (sent.asked or (sent.due is not None and now >= sent.due - 1e-6))
         ]
         if not wanted:
@@ -454,19 +524,21 @@ class Interleavings(RuleBasedStateMachine):
     # Ends
 
     @precondition(lambda self: self.attached and self.sent)
-    @rule(which=st.integers(0, 4), what=st.sampled_from(USUAL), leftovers=st.lists(st.sampled_from(USUAL), max_size=2))
+    @rule(
+        which=st.integers(0, 4),
+        what=st.sampled_from(USUAL),
+        leftovers=st.lists(st.sampled_from(USUAL), max_size=2),
+    )
     def somebody_restarts(self, which: int, what: Any, leftovers: list[Any]) -> None:
         """Another process speaks of one of our requests, or of nobody's; messages of the old one come late."""
         current = [sent for sent in self.sent if sent.generation == self.generation and not sent.lost]
+        evidence = current[which] if which < len(current) else None
         # The first message of all tells nothing about a restart, so one of the old process has to have come.
-        evidence = current[which] if which < len(current) and current[which].live else None
-        if evidence is not None and evidence.started:
+        self.run(self._hear_strangers())
+        if evidence is not None and (evidence.started or not evidence.live):
             evidence = None
 
-        async def work() -> None:
-            self.channels.kernel.send("iopub", messages.stream("stdout", "old"))
-            old = self.channels.kernel.session
-            self.channels.kernel.session = new = Session(_KEY)
+        def note() -> None:
             for sent in current:
                 if sent is evidence:
                     break
@@ -474,20 +546,26 @@ class Interleavings(RuleBasedStateMachine):
                 sent.end(KernelRestarted)
             self.active.clear()
             self.says_status = self.replied = False
+
+        async def work() -> None:
+            old = self.channels.kernel.session
+            self.channels.kernel.session = new = Session(_KEY)
             if evidence is None:
-                self.channels.kernel.send("iopub", messages.stream("stdout", "new"))
+                message = messages.stream("stdout", "new")
+                self.meanings[message.msg_id] = note
+                self.channels.kernel.send("iopub", message)
             else:
-                self._say(evidence, what)
-            await self.loop.settle()
+                self._say(evidence, what, note)
             self.channels.kernel.session = old
-            for left in leftovers:
+            for word in leftovers:
                 for sent in current[:2]:
-                    self._transmit(sent, left)
-            await self.loop.settle()
+                    self._say(sent, word, _stale)
             self.channels.kernel.session = new
 
         self.run(work())
-        self.prompts = [*self.answers]
+
+    async def _hear_strangers(self) -> None:
+        self.channels.kernel.send("iopub", messages.stream("stdout", "old"))
 
     @precondition(lambda self: self.attached)
     @rule(how=st.sampled_from(["it dies", "lost", "lost", "it dies", "closed"]), again=st.booleans())
@@ -527,18 +605,23 @@ class Interleavings(RuleBasedStateMachine):
         for sent in self.sent:
             sent.live = False
             sent.end(error)
-        self.prompts = [*self.answers]
 
     # Comparison
 
     @invariant()
     def each_is_as_it_must_be(self) -> None:
-        assert self.problems == []
+        assert self.problems == [], self.problems
+        if not self.settled:
+            return
         for sent in self.sent:
             waiting = sent.execution or sent.answer
             assert waiting is not None
             assert waiting.done() == (sent.fate is not None), (sent.message.msg_id, waiting, vars(sent))
-        assert self.answers == self.prompts
+            for reading, seen in sent.reads:
+                assert reading.cancelled() or seen == sent.read
+        # A question is withdrawn when its request ends.
+        assert self.answers == [text for text, _, _ in self.prompts if text in self.answers]
+        assert {text for text, sent, live in self.prompts if sent.live == live} <= {*self.answers}
 
     def teardown(self) -> None:
         try:
@@ -562,7 +645,7 @@ class Interleavings(RuleBasedStateMachine):
         left = [under_way._executions, under_way._replies, under_way._conditions, under_way._grace_timers]
         left += [deadlines._queue_clocks._timers, deadlines._run_clocks._timers]
         left += [deadlines._run_limits, deadlines._given_up, under_way.router.requests]
-        assert left == [{}] * 9
+        assert left == [{}] * 9, left
         assert (client._budget.used, client._budget._holders) == (0, {})
 
 
@@ -595,6 +678,8 @@ async def _check_execution(sent: Sent) -> None:
 async def _check_answer(sent: Sent) -> None:
     assert sent.answer is not None
     outcome = (await asyncio.gather(sent.answer, return_exceptions=True))[0]
+    if sent.cancelled and isinstance(outcome, asyncio.CancelledError):
+        return
     if isinstance(sent.fate, set):
         assert isinstance(outcome, Message)
         assert outcome.parent_id == sent.message.msg_id
@@ -644,13 +729,12 @@ def _token(message: Any) -> str:
     return _text({"output_type": message.msg_type, **message.content})
 
 
-async def _read(execution: Execution, seen: list[str]) -> None:
-    async for message in execution:
-        seen.append(_token(message))
+def _nothing() -> None:
+    """Means nothing."""
 
 
-async def _result(execution: Execution) -> ExecutionResult:
-    return await execution
+def _stale() -> None:
+    """Comes from a process that has gone."""
 
 
 def _died(result: ExecutionResult | None) -> Exception:

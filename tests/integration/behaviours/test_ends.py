@@ -1,4 +1,4 @@
-"""Interrupts, time-outs, deaths and restarts, told truthfully by every kernel, alone or beside another client.
+"""Interrupts, time-outs, deaths and restarts, told truthfully of every kernel, alone or beside another.
 
 Some kernels die of the signal that interrupts others: then that is what is told.
 """
