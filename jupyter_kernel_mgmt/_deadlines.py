@@ -22,6 +22,9 @@ LAG = 0.05
 CATCH_UP = 1.0
 """Seconds that a loop which was blocked has for that, at most."""
 
+SPARED = 0.1
+"""Seconds that what was given up in the queue may run after all."""
+
 Act = Callable[[Request], None]
 
 
@@ -54,7 +57,8 @@ class Deadlines:
     def started(self, request: Request) -> None:
         """Start the clock of running, and stop the other."""
         if request.msg_id in self._given_up:
-            self._tasks.start(self._interrupt(self._given_up.pop(request.msg_id)), name="interrupt-given-up")
+            self._given_up.pop(request.msg_id)
+            self._tasks.start(self._spare_and_interrupt(request), name="interrupt-given-up")
             return
         self._queue_clocks.stop(request)
         if (seconds := self._run_limits.pop(request.msg_id, None)) is not None:
@@ -105,6 +109,12 @@ class Deadlines:
             self._give_up(request, timed_out=True)
         elif not request.ended:
             self._under_way.give_up(request.msg_id, "timeout")
+
+    async def _spare_and_interrupt(self, request: Request) -> None:
+        """Interrupt what was given up, unless it ends by itself at once: that would only hit what follows."""
+        await asyncio.sleep(SPARED)
+        if not request.ended:
+            await self._interrupt(request)
 
     async def _interrupt(
         self, request: Request, on_send: Callable[[], None] | None = None

@@ -17,7 +17,10 @@ INTERRUPT_GRACE = 5.0
 """Seconds that an interrupted kernel has to become idle before the interrupt counts as ignored."""
 
 BEGIN_GRACE = 0.25
-"""Seconds that an interrupt waits for an execution that is busy but has not shown its code yet."""
+"""Seconds that an interrupt waits for an execution that is busy but has not shown its code yet.
+
+Likewise a kernel of which nothing is known has to answer, if it is not to be interrupted.
+"""
 
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
@@ -45,8 +48,7 @@ class Interrupts:
         try:
             async with asyncio.timeout(grace):
                 running = await self._running_soon()
-                if not running and router.shell_answered:
-                    await self._probe()
+                if not running and await self._is_free():
                     return InterruptOutcome.IDLE
                 known = map(router.requests.get, running)
                 await self._until_begun(*(request for request in known if request is not None))
@@ -62,6 +64,16 @@ class Interrupts:
         except KernelDied:
             return InterruptOutcome.DIED
         return InterruptOutcome.IDLE
+
+    async def _is_free(self) -> bool:
+        """Whether the main shell answers; where it may have been busy before we listened, whether at once."""
+        sure = self._under_way.router.shell_answered
+        try:
+            async with asyncio.timeout(None if sure else BEGIN_GRACE):
+                await self._probe()
+        except TimeoutError:
+            return False
+        return True
 
     async def _running_soon(self) -> set[str]:
         """What runs; where executions of ours are on their way, what runs once one has begun."""

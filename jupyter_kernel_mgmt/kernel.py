@@ -250,6 +250,10 @@ class Kernel(KernelRequests):
     async def _run(self, operation: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run an operation while no other runs. `aclose` may cut it short, and so may cancelling."""
         async with self._lock:
+            if (
+                self._operation is not None
+            ):  # of a caller who was cancelled twice, and did not wait for its end
+                await asyncio.wait([self._operation])
             if self._closing is not None:
                 raise ClientClosed("the kernel is closed")
             task = self._operation = asyncio.create_task(operation())

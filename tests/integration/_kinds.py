@@ -52,6 +52,7 @@ class Kind:
     # Questions to the kernel and from it
     complete: tuple[str, str] = ("impor", "import")
     inspect: str = "print"
+    inspects: bool = True
     history: bool = True
     unfinished: tuple[str, str] = ("for n in range(3):", "incomplete")
     question: str = "print(input('name? '))"
@@ -68,6 +69,7 @@ class Kind:
     aborts: bool = True  # what is queued behind an error
     says_busy_when_it_comes_in: bool = False  # and not when it begins
     mixes_replies: bool = False  # among requests that wait together
+    mixes_clients: bool = False  # and so what it says to one with what it says to another
 
     # Its memory, its children
     remember: str = "kept = 1"
@@ -115,7 +117,8 @@ BASH = Kind(
     gated="echo started; until test -e '%s'; do sleep 0.01; done; echo ended",
     endless="echo started; sleep 600",
     complete=("ech", "echo"),
-    inspect="",
+    inspect="echo",
+    inspects=False,
     history=False,
     unfinished=("for n in 1 2 3", "unknown"),
     question="",
@@ -124,6 +127,7 @@ BASH = Kind(
     echo="",
     closes_unknown_comms=False,
     subshells=True,
+    in_flight=20,  # each takes it a tenth of a second
     remember="kept=1",
     recall='test -n "$kept" && echo $kept',
     child="sleep 600 &",
@@ -142,6 +146,7 @@ XEUS = Kind(
     aborts=False,
     says_busy_when_it_comes_in=True,
     mixes_replies=True,
+    mixes_clients=True,
     dies_of_sigint=True,
     dies_of_sigint_when_idle=True,
     heeds_message=False,
@@ -157,7 +162,7 @@ IR = Kind(
     say="cat('%s\\n')",
     error="stop('no')",
     value=("6 * 7", "display_data", "[1] 42"),
-    numbers="for (n in 0:1499) { cat(n, '\\n', sep = ''); flush.console() }",
+    numbers="cat(0:1499, sep = '\\n'); cat('\\n')",
     display="",
     update="",
     clear="cat('old\\n'); IRdisplay::clear_output(wait = TRUE); cat('new\\n')",
@@ -198,8 +203,8 @@ DENO = Kind(
     hello=f"console.log('hello'){SENT}",
     say=f"console.log('%s'){SENT}",
     error="throw new Error('no')",
-    value=("6 * 7", "execute_result", "\x1b[33m42\x1b[39m"),
-    numbers=f"for (let n = 0; n < 1500; n++) console.log(n){SENT}",
+    value=("", "", ""),  # it sends values, often after its word that it is idle: they belong to nobody then
+    numbers=f"console.log(Array.from({{length: 1500}}, (_, n) => n).join('\\n')){SENT}",
     display="""await Deno.jupyter.broadcast('display_data', {
         data: {'text/plain': 'first'}, metadata: {}, transient: {display_id: '%s'}})""",
     update="""await Deno.jupyter.broadcast('update_display_data', {
@@ -212,7 +217,8 @@ DENO = Kind(
         console.log('ended'){SENT}""",
     endless="console.log('started'); while (true) await new Promise((done) => setTimeout(done, 50))",
     complete=("Deno.vers", "version"),
-    inspect="",
+    inspect="console",
+    inspects=False,
     history=False,
     unfinished=("for (const n of [1, 2, 3]) {", "incomplete"),
     question=f"console.log(prompt('name?')){SENT}",
@@ -224,6 +230,7 @@ DENO = Kind(
     closes_unknown_comms=False,
     in_flight=20,
     aborts=False,
+    mixes_clients=True,  # its outputs and prompts name the request that came in last
     remember="globalThis.kept = 1",
     recall="console.log(kept)",
     child="new Deno.Command('sleep', {args: ['600']}).spawn(); undefined",
@@ -233,7 +240,7 @@ DENO = Kind(
     told_while_busy="sent nothing on iopub",  # it answers on control, without busy and idle
     die=("Deno.kill(Deno.pid, 'SIGKILL')", -9),
     busy_exit_codes=(-signal.SIGINT,),
-    second=("'value {0}'", "", '\x1b[32m"value {0}"\x1b[39m'),
+    second=(f"console.log('second {{0}}'){SENT}", "second {0}\n", ""),
 )
 KINDS = [PYIMPORT, PYTHON3, IPYKERNEL6, BASH, XEUS, IR, DENO]
 QUICK = [PYTHON3, IPYKERNEL6, XEUS]

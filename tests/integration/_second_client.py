@@ -81,8 +81,9 @@ async def until_started(theirs: Theirs, msg_id: str) -> None:
 class Nobody:
     """No second client, with the interface of one."""
 
-    interrupted = 0
-    problems: tuple[str, ...] = ()
+    def __init__(self) -> None:
+        self.interrupted = 0
+        self.problems: list[str] = []
 
     async def until_checked(self, more: int = 1) -> None:
         """Return at once."""
@@ -232,7 +233,7 @@ class Beside:
             try:
                 if not got.idle:
                     message = await theirs.get_iopub_msg(timeout=LOOK)
-                    if message["parent_header"].get("msg_id") == msg_id:
+                    if (message["parent_header"] or {}).get("msg_id") == msg_id:
                         got.take(message)
                 else:
                     message = await theirs.get_shell_msg(timeout=LOOK)

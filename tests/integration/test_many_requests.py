@@ -1,11 +1,9 @@
-"""Much at once: requests in flight, output faster than its readers, prompts."""
+"""Much at once: requests in flight, output faster than its readers. For every kernel: see behaviours/."""
 
 import asyncio
 import time
 
-import pytest
-
-from jupyter_kernel_mgmt import InterruptOutcome, launch
+from jupyter_kernel_mgmt import launch
 
 
 async def test_a_hundred_requests_in_flight_each_get_their_own_answer():
@@ -31,65 +29,6 @@ async def test_a_hundred_requests_in_flight_each_get_their_own_answer():
     assert [reply.msg_type for reply in replies] == [
         *("complete_reply", "inspect_reply", "kernel_info_reply") * 10
     ]
-
-
-async def test_a_hundred_requests_in_flight_on_other_kernels(quick_kind):
-    """As with ipykernel 7."""
-    if quick_kind.kernel_type == "xpython":
-        pytest.skip("xeus-python 0.19 stops reading when many requests wait, whoever the client is")
-    async with launch(quick_kind.kernel_type) as kernel:
-        results = await asyncio.gather(
-            *(kernel.execute(f"print({i})" if i != 10 else "1/0") for i in range(100))
-        )
-    assert [result.stdout.strip() for result in results] == ["" if i == 10 else str(i) for i in range(100)]
-    assert [result.status for result in results] == ["error" if i == 10 else "ok" for i in range(100)]
-
-
-async def test_stop_on_error_aborts_what_is_queued_behind():
-    """Those behind it are answered too: they were not run."""
-    async with launch() as kernel:
-        failing = kernel.execute("import time; time.sleep(0.2); 1/0", stop_on_error=True)
-        behind = [kernel.execute("print('never')") for _ in range(3)]
-        assert (await failing).status == "error"
-        assert [(await execution).status for execution in behind] == ["aborted"] * 3
-        assert [(await execution).stdout for execution in behind] == [""] * 3
-
-
-async def test_cancelling_one_wait_disturbs_no_other(run_until):
-    """The kernel runs on, other waits for the same execution and for others get their answers."""
-    async with launch() as kernel:
-        execution = await run_until(kernel, "import time; print('started'); time.sleep(0.3); 'end'")
-        other = kernel.execute("6 * 7")
-        waiting = asyncio.create_task(_result(execution))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        assert (await execution).text == "'end'"
-        assert (await other).text == "42"
-
-
-async def test_interrupting_one_execution_leaves_those_behind_it(run_until):
-    """Only the one that runs is stopped; a queued one is interrupted when its turn comes."""
-    async with launch() as kernel:
-        running = await run_until(kernel, "print('started')\nwhile True: pass")
-        doomed = kernel.execute("while True: pass")
-        behind = kernel.execute("6 * 7")
-        interrupting = asyncio.create_task(doomed.interrupt())
-        assert await running.interrupt() is InterruptOutcome.IDLE
-        assert await interrupting is InterruptOutcome.IDLE
-        assert (await running).status == "interrupted"
-        assert (await doomed).status == "interrupted"
-        assert (await behind).text == "42"
-
-
-async def test_a_reader_that_comes_late_misses_nothing():
-    """Output that came before anybody looked is read from its beginning, also after the end."""
-    async with launch() as kernel:
-        execution = kernel.execute("for i in range(500): print(i, flush=True)")
-        await kernel.execute("'a later one has been answered'")
-        assert await _text(execution) == "".join(f"{i}\n" for i in range(500))
-        assert (await execution).stdout == await _text(execution)
 
 
 async def test_a_slow_reader_misses_nothing():
@@ -148,47 +87,6 @@ open({str(done)!r}, "w").close()
         assert 10_000 <= len(tail) <= 64 * 1024
 
 
-async def test_prompts_are_answered_by_the_application(quick_kind):
-    """input() and getpass() ask the async callable, with their prompts, and get its answers."""
-    asked = []
-
-    async def answer(prompt, password):
-        asked.append((prompt, password))
-        await asyncio.sleep(0)
-        return f"answer {len(asked)}"
-
-    async with launch(quick_kind.kernel_type, stdin=answer) as kernel:
-        result = await kernel.execute(
-            "import getpass; print(input('name? ')); print(getpass.getpass('word? '))"
-        )
-    assert result.status == "ok"
-    assert result.stdout.splitlines() == ["answer 1", "answer 2"]
-    assert asked == [("name? ", False), ("word? ", True)]
-
-
-async def test_a_prompt_that_nobody_answers_is_an_error_and_no_hang(quick_kind):
-    """Without a callable the kernel is told beforehand, and raises in the code that asks."""
-    async with launch(quick_kind.kernel_type) as kernel:
-        async with asyncio.timeout(30):
-            result = await kernel.execute("input('name? ')")
-        assert result.status == "error"
-        assert (await kernel.execute("print('hello')")).stdout.strip() == "hello"
-
-
-async def test_a_prompt_handler_that_fails_does_not_hang_the_kernel(caplog):
-    """What it raised is logged, and the code that asked is interrupted."""
-
-    async def fail(prompt, password):
-        raise RuntimeError("the application's own mistake")
-
-    async with launch(stdin=fail) as kernel:
-        async with asyncio.timeout(30):
-            result = await kernel.execute("input('name? ')")
-        assert result.status in ("error", "interrupted")
-        assert "the application's own mistake" in caplog.text
-        assert (await kernel.execute("6 * 7")).text == "42"
-
-
 async def test_closing_during_a_prompt_leaves_nothing():
     """A callable that never answers is cancelled."""
     asked = asyncio.Event()
@@ -219,11 +117,3 @@ async def test_all_iopub_traffic_can_be_read_as_a_stream():
                 if seen[-1] == "idle":
                     break
     assert seen == ["busy", "execute_input", "stream", "idle"]
-
-
-async def _result(execution):
-    return await execution
-
-
-async def _text(execution):
-    return "".join([message.content["text"] async for message in execution])

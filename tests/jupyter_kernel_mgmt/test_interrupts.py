@@ -320,12 +320,22 @@ async def test_all_that_runs_is_interrupted_by_one_and_waited_for(bench: Bench) 
     assert (bench.count, bench.probes) == (1, 0)
 
 
-async def test_where_nothing_runs_an_answer_shows_that_the_kernel_survived(bench: Bench) -> None:
+async def test_a_kernel_that_answers_on_shell_runs_nothing_and_is_sent_nothing(bench: Bench) -> None:
     """Some die of an interrupt even then."""
+    bench.answers.set()
+    assert await bench.everything() is InterruptOutcome.IDLE
+    assert (bench.count, bench.probes) == (0, 1)
+
+
+async def test_one_that_does_not_may_run_what_nobody_here_saw_begin(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is interrupted, and an answer shows that it survived."""
+    monkeypatch.setattr(_interrupts, "BEGIN_GRACE", 0.001)
     outcome = bench.everything()
     await sent(bench)
     await turns()
-    assert (outcome.done(), bench.probes) == (False, 1)
+    assert (outcome.done(), bench.probes) == (False, 2)
     bench.answers.set()
     assert await outcome is InterruptOutcome.IDLE
 

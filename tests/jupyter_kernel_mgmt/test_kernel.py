@@ -608,6 +608,7 @@ async def test_after_a_restart_signals_go_to_the_new_process(opened: Open, provi
     """And not to the manager of the old one."""
     kernel = await opened()
     await kernel.restart()
+    await hanging(kernel)
     await kernel.interrupt()
 
     assert provider.managers[0].signals == []

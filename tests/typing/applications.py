@@ -72,7 +72,7 @@ async def use(kernel: Kernel) -> None:
     assert_type(result.execution_count, int | None)
     assert_type(result.reply, Message | None)
     match result.status:
-        case "ok" | "error" | "aborted" | "interrupted" | None:
+        case "ok" | "error" | "aborted" | "interrupted" | "timeout" | None:
             pass
     if result.error is not None:
         assert_type(result.error.traceback, tuple[str, ...])

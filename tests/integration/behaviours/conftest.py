@@ -98,7 +98,7 @@ async def kernel(shared: Shared, kind: Kind, gate: Path) -> AsyncIterator[Kernel
     """The kernel, ready and idle. Afterwards it is again, no task is left, and the second client is well."""
     kernel, beside = shared.kernel, shared.beside
     async with AsyncExitStack() as stack:
-        if kind.mixes_replies:
+        if kind.mixes_clients:
             await stack.enter_async_context(beside.at_rest())  # it works in between
         yield kernel
     gate.touch()
@@ -107,11 +107,13 @@ async def kernel(shared: Shared, kind: Kind, gate: Path) -> AsyncIterator[Kernel
         await _restart(shared)
     try:
         async with asyncio.timeout(GUARD):
-            assert (await kernel.execute(kind.hello)).stdout.strip() == "hello"
-            assert len(asyncio.all_tasks()) <= shared.tasks, asyncio.all_tasks()
+            async with beside.at_rest():
+                assert (await kernel.execute(kind.hello)).stdout.strip() == "hello"
+                assert len(asyncio.all_tasks()) <= shared.tasks, asyncio.all_tasks()
             await beside.until_checked()
-            assert not beside.problems
-    except Exception:
+        assert not beside.problems
+    except BaseException:
+        beside.problems.clear()
         await _restart(shared)  # for those that come after
         raise
 

@@ -24,12 +24,12 @@ async def ask(kernel, kind):
     """What the kernel knows: completions, help, earlier inputs, whether code is complete."""
     async with asyncio.timeout(GUARD):
         asked = [kernel.complete(kind.complete[0]), kernel.is_complete(kind.unfinished[0])]
-        asked += [kernel.inspect(kind.inspect)] if kind.inspect else []
+        asked += [kernel.inspect(kind.inspect)] if kind.inspects else []
         asked += [kernel.history(n=5)] if kind.history else []
         complete, finished, *others = [reply.content for reply in await asyncio.gather(*asked)]
     assert kind.complete[1] in complete["matches"]
     assert finished["status"] == kind.unfinished[1]
-    if kind.inspect:
+    if kind.inspects:
         assert others.pop(0)["found"]
     if kind.history:
         assert others.pop(0)["history"]
