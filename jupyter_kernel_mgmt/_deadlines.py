@@ -32,8 +32,8 @@ class Deadlines:
     """Two clocks for each execution that asked for them; a request runs from its own busy on.
 
     One that runs too long is interrupted; it ends with its reply, or without one if `INTERRUPT_GRACE`
-    passes. One that waits too long is given up: it ends at once for its caller, and is interrupted as soon
-    as it starts.
+    passes. One that waits too long is given up: it ends at once for its caller, and is interrupted when it
+    begins, unless it ends by itself within `SPARED`.
     """
 
     def __init__(self, under_way: UnderWay, interrupts: Interrupts, tasks: TaskSet) -> None:

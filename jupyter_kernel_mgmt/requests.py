@@ -71,10 +71,11 @@ class KernelRequests:
 
         After ``timeout`` seconds of running, counted from the kernel's word that it has begun, the code is
         interrupted, and the status is "timeout" once the kernel has ended it or five seconds have passed.
-        The code is not interrupted while others run beside it in subshells, which an interrupt would hit
-        too. After ``queue_timeout`` seconds without a beginning the status is "timeout" at once, and the
-        code is interrupted as soon as it begins. With ``interrupt_on_cancel`` the code is interrupted, now
-        or when it begins, when a task is cancelled that waits for it or reads its output.
+        It is not interrupted while others run beside it in subshells, which an interrupt would hit too.
+        After ``queue_timeout`` seconds without a beginning the status is "timeout" at once. With
+        ``interrupt_on_cancel`` the code is interrupted when a task is cancelled that waits for it or reads
+        its output. What was given up in one of these ways while it stood in the queue is interrupted when it
+        begins, unless it ends by itself within a tenth of a second.
 
         ``output_limit`` bounds the output that is kept, in bytes including about 2 kB for each message
         (None: everything, and it does not count in the client's budget); head and tail are kept and the
