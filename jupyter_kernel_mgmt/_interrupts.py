@@ -5,6 +5,7 @@ is what runs.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -22,6 +23,9 @@ BEGIN_GRACE = 0.25
 Likewise a kernel of which nothing is known has to answer, if it is not to be interrupted.
 """
 
+
+SETTLE = 0.03
+"""Seconds that an execution has run before it is interrupted, so that its code is what gets it."""
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -122,13 +126,20 @@ class Interrupts:
                 execution.mark_interrupted()
 
     async def _until_begun(self, *requests: Request) -> None:
-        """Wait a moment until these executions say more than busy.
+        """Wait a moment until these executions say more than busy, and another until their code surely runs.
 
-        ipykernel loses an interrupt that comes between its busy and its preparations for one.
+        ipykernel loses an interrupt that comes between its busy and its preparations for one, and one that
+        comes before the code itself runs may break it.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(BEGIN_GRACE):
                 await self._until(lambda: all(request.begun or request.ended for request in requests))
+        newest = max((request.started_at for request in requests), default=0.0)
+        rest = newest + SETTLE - time.monotonic()
+        if rest > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await self._until(lambda: all(request.ended for request in requests))
 
 
 async def _nothing() -> None:

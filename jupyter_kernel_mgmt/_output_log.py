@@ -84,11 +84,14 @@ class OutputLog:
         beginning = _fitting(text, self._head_room or 0)
         if beginning and self._head_is_open:
             self._append(_with_text(message, text[:beginning]))
+            text = text[beginning:]
         while self._tail:
             self._drop_from_tail()
-        self.dropped += 1
         end = max(_fitting(text, tail_limit), SHORT_TEXT)
-        self._append(_with_text(message, text[-end:]))
+        if len(text) > end:
+            self.dropped += 1
+        if text:
+            self._append(_with_text(message, text[-end:]))
 
     def drop_one(self) -> bool:
         """Leave out a message beside the gap: of head and tail, the longer. False where nothing is left."""

@@ -27,25 +27,31 @@ class Request:
     """A request under way. ``needs_idle`` is False where the reply alone is the answer.
 
     ``begun`` says that something came for it besides its busy, such as the code itself as
-    ``execute_input``; ``forgotten`` that nobody expects anything for it any more. ``seen_at`` and
-    ``interrupted_at`` are when the last message for it came and an interrupt was sent, for whoever has a
-    clock.
+    ``execute_input``; ``forgotten`` that nobody expects anything for it any more; ``overtaken`` that the
+    kernel went on with a later one in the same line. ``started_at``, ``seen_at`` and ``interrupted_at`` are
+    when it began, its last message came and an interrupt was sent, for whoever has a clock. ``line`` is
+    what a kernel handles in order: a channel, or one subshell.
     """
 
     __slots__ = (
-        *("begun", "busy", "channel", "forgotten", "idle", "interrupted_at"),
-        *("msg_id", "needs_idle", "reply", "seen_at"),
+        *("begun", "busy", "channel", "forgotten", "idle", "interrupted_at", "line", "msg_id"),
+        *("needs_idle", "overtaken", "reply", "seen_at", "started_at"),
     )
 
-    def __init__(self, msg_id: str, channel: str, *, needs_idle: bool) -> None:
+    def __init__(
+        self, msg_id: str, channel: str, *, needs_idle: bool, subshell_id: object | None = None
+    ) -> None:
         self.msg_id = msg_id
         self.channel = channel
+        self.line = (channel, None if subshell_id is None else str(subshell_id))
         self.needs_idle = needs_idle
         self.busy = False
         self.begun = False
         self.idle = False
         self.forgotten = False
         self.interrupted_at: float | None = None
+        self.overtaken = False
+        self.started_at = 0.0
         self.seen_at = 0.0
         self.reply: Message | None = None
 
@@ -135,7 +141,17 @@ class Router:
                 self.shell_answered = True
         if request is not None and step is not Step.BUSY:
             request.begun = True
+        if request is not None and (step is Step.BUSY or step is Step.REPLY):
+            self._overtake(request)
         return request, step
+
+    def _overtake(self, request: Request) -> None:
+        """What was sent before, in the same line, is behind the kernel."""
+        for earlier in self.requests.values():
+            if earlier is request:
+                return
+            if earlier.line == request.line:
+                earlier.overtaken = True
 
     def _note_state(self, step: Step, message: Message, request: Request | None) -> None:
         self._says_status = True

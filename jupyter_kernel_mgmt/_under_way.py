@@ -133,6 +133,7 @@ class UnderWay:
         if request is None:
             return
         if request.started and not request.seen_at:
+            request.started_at = self.last_arrival
             self._on_started(request)
         request.seen_at = self.last_arrival
         if request.done:
@@ -189,7 +190,8 @@ class UnderWay:
 
     def _grace_over(self, request: Request, grace: float) -> None:
         """End the request, unless what it waits for may stand in a queue that is still being read."""
-        quiet_since = self.last_arrival if self.router.says_idle else request.seen_at
+        patient = self.router.says_idle and not request.overtaken
+        quiet_since = self.last_arrival if patient else request.seen_at
         rest = quiet_since + grace - time.monotonic()
         if rest > 0:
             self._start_grace(request, grace, rest)

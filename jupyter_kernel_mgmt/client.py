@@ -184,7 +184,8 @@ class KernelClient(KernelRequests):
     def _start(self, message: Message, options: ExecuteOptions) -> Execution:
         message.content["allow_stdin"] = self.stdin is not None
         self.send("shell", message)
-        request = Request(message.msg_id, "shell", needs_idle=True)
+        subshell_id = message.header.get("subshell_id")
+        request = Request(message.msg_id, "shell", needs_idle=True, subshell_id=subshell_id)
         execution = Execution(
             message.msg_id,
             output_limit=options.output_limit,
@@ -213,7 +214,9 @@ class KernelClient(KernelRequests):
 
     async def _ask(self, message: Message, channel: str = "shell") -> Message:
         self.send(channel, message)
-        return await self._under_way.reply_to(Request(message.msg_id, channel, needs_idle=False))
+        subshell_id = message.header.get("subshell_id")
+        request = Request(message.msg_id, channel, needs_idle=False, subshell_id=subshell_id)
+        return await self._under_way.reply_to(request)
 
     def _transmit(self, channel: str, message: Message) -> None:
         if self._channels is None:

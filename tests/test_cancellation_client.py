@@ -14,6 +14,7 @@ from jupyter_kernel_mgmt import (
     InterruptOutcome,
     KernelClient,
     _deadlines,
+    _interrupts,
     subshells,
 )
 from jupyter_kernel_mgmt.testing import FakeKernel, FakeRun, MemoryChannels, Quirks
@@ -205,6 +206,7 @@ async def test_an_execution_is_interrupted_when_that_is_wanted(
 ) -> None:
     """``interrupt_on_cancel``: it alone, now or when it has begun, and once."""
     monkeypatch.setattr(_deadlines, "SPARED", 0)  # what ends at once is not interrupted
+    monkeypatch.setattr(_interrupts, "SETTLE", 0)
 
     async def scene(plan: Plan) -> None:
         async with talking() as (client, kernel):

@@ -69,6 +69,7 @@ class Kind:
     aborts: bool = True  # what is queued behind an error
     says_busy_when_it_comes_in: bool = False  # and not when it begins
     mixes_replies: bool = False  # among requests that wait together
+    asks_everybody: bool = False  # who is connected, whoever sent the code
     mixes_clients: bool = False  # and so what it says to one with what it says to another
 
     # Its memory, its children
@@ -77,8 +78,8 @@ class Kind:
     child: str = "import os; os.system('sleep 600 &')"
 
     # Interrupts and ends
+    interrupt_aborts: bool = False  # what is queued behind the interrupted code, anybody's
     dies_of_sigint: bool = False
-    dies_of_sigint_when_idle: bool = False
     heeds_message: bool = True  # interrupt_request
     told_while_busy: str = ""  # to a second client, which has to wait; empty: it need not
     die: tuple[str, int] = ("import os; os._exit(3)", 3)  # code, its exit code
@@ -141,6 +142,8 @@ BASH = Kind(
 XEUS = Kind(
     "xpython",
     "xeus-python",
+    # In one message: of a thousand at once it drops some.
+    numbers="import sys; _ = sys.stdout.write(''.join(f'{n}\\n' for n in range(1500)))",
     echo="",  # "received bad message": it cannot hand a comm that we open to Python
     in_flight=20,  # it stops reading when many requests wait, whoever the client is
     aborts=False,
@@ -148,7 +151,6 @@ XEUS = Kind(
     mixes_replies=True,
     mixes_clients=True,
     dies_of_sigint=True,
-    dies_of_sigint_when_idle=True,
     heeds_message=False,
     # From Python 3.12 on it aborts at its end if code has failed: it lets go of the exception when the
     # interpreter has gone ("ImportError: sys.meta_path is None, Python is likely shutting down").
@@ -186,7 +188,7 @@ IRkernel::comm_manager()$register_target('echo', echo)
     remember="kept <- 1",
     recall="print(kept)",
     child="system('sleep 600 &')",
-    dies_of_sigint_when_idle=True,  # only the code of a request is protected from it
+    interrupt_aborts=True,
     heeds_message=False,
     told_while_busy="busy",  # it answers on shell alone
     die=("tools::pskill(Sys.getpid(), 9)", -9),
@@ -230,12 +232,12 @@ DENO = Kind(
     closes_unknown_comms=False,
     in_flight=20,
     aborts=False,
-    mixes_clients=True,  # its outputs and prompts name the request that came in last
+    asks_everybody=True,
+    mixes_clients=True,  # its outputs name the request that came in last
     remember="globalThis.kept = 1",
     recall="console.log(kept)",
     child="new Deno.Command('sleep', {args: ['600']}).spawn(); undefined",
     dies_of_sigint=True,
-    dies_of_sigint_when_idle=True,
     heeds_message=False,
     told_while_busy="sent nothing on iopub",  # it answers on control, without busy and idle
     die=("Deno.kill(Deno.pid, 'SIGKILL')", -9),

@@ -149,7 +149,9 @@ class Beside:
 
     async def begin_anew(self) -> None:
         """The kernel is another one now: what is under way is given up, and it connects again."""
-        self._anew.set()
+        with self._changed:
+            self._anew.set()
+            self._changed.notify_all()
         await self._until(lambda: not self._anew.is_set() or bool(self.problems))
 
     @asynccontextmanager
@@ -203,7 +205,8 @@ class Beside:
                     self._notify()
                 while not self._stopping.is_set() and not self._anew.is_set():
                     self._rest_if_told()
-                    await self._execute_and_check(theirs)
+                    if not self._anew.is_set():
+                        await self._execute_and_check(theirs)
 
     def _rest_if_told(self) -> None:
         with self._changed:

@@ -83,7 +83,8 @@ class Bench:
 
 
 @pytest.fixture
-async def bench() -> Bench:
+async def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(_interrupts, "SETTLE", 0)
     return Bench()
 
 
@@ -376,3 +377,17 @@ async def test_before_anything_can_be_sent_nothing_is() -> None:
     under_way = UnderWay(lambda request: None, lambda request: None)
     interrupts = Interrupts(under_way, under_way.until, probe=asyncio.Event().wait)
     assert await interrupts.everything(0.001) is InterruptOutcome.IGNORED
+
+
+async def test_code_that_has_just_begun_is_left_a_moment(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its code runs it might be hurt; what ends by itself meanwhile is sent nothing."""
+    monkeypatch.setattr(_interrupts, "SETTLE", GUARD)
+    request, _ = bench.execute()
+    bench.say(request.msg_id, "busy", "input")
+    outcome = bench.one(request)
+    await turns()
+    bench.say(request.msg_id, "reply")
+    assert await outcome is None
+    assert bench.count == 0

@@ -11,7 +11,6 @@ from jupyter_kernel_mgmt._output_log import MESSAGE_OVERHEAD, SHORT_TEXT, Output
 from jupyter_kernel_mgmt._outputs import fold
 from jupyter_protocol import Message, Session, messages
 
-
 UNIT = 2 * MESSAGE_OVERHEAD
 """Sizes and limits here are in units of this, so that the overhead of each message is a part of one."""
 
@@ -323,3 +322,19 @@ def test_a_text_without_any_room_keeps_a_short_end() -> None:
     (kept,) = log.kept()
     assert kept.content["text"].endswith("xlast")
     assert len(kept.content["text"]) == SHORT_TEXT
+
+
+@given(st.integers(0, 60_000), st.integers(1, 12))
+def test_a_long_text_is_whole_or_has_a_gap(length: int, units: int) -> None:
+    """No character comes twice, and none is lost without being told."""
+    text = "".join(chr(ord("a") + place % 26) for place in range(length))
+    log = OutputLog(units * UNIT)
+    log.append(messages.stream("stdout", text))
+
+    pieces = [message.content["text"] for message in log.kept()]
+    if log.dropped:
+        assert sum(map(len, pieces)) < length
+        assert text.startswith(pieces[0]) or text.endswith(pieces[0])
+        assert text.endswith(pieces[-1])
+    else:
+        assert "".join(pieces) == text

@@ -18,7 +18,6 @@ def fold(parts: Any) -> list[dict[str, Any]]:
     return _outputs.fold(parts)[0]
 
 
-
 def shown(*parts: Message) -> list[Any]:
     """Outputs in short: text of streams, data of everything else."""
     return [

@@ -258,3 +258,20 @@ def test_in_each_shell_the_first_that_the_kernel_was_busy_with_runs() -> None:
     router.received(*answer("idle", main[0]))
     assert router.executing() == {main[1].msg_id, side[0].msg_id}
     assert len(router.active) == 3
+
+
+def test_what_the_kernel_went_past_is_overtaken() -> None:
+    """By a later request in the same line: a channel, or one subshell of it."""
+    router = Router()
+    lines = {"first": None, "beside": "subshell", "second": None}
+    requests = {
+        name: Request(name, "shell", needs_idle=True, subshell_id=subshell_id)
+        for name, subshell_id in lines.items()
+    }
+    for request in requests.values():
+        router.add(request)
+    parent = Message({}, {"msg_id": "second", "msg_type": "execute_request"})
+
+    router.received("iopub", messages.status("busy", parent=parent))
+
+    assert [name for name, request in requests.items() if request.overtaken] == ["first"]

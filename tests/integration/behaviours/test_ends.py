@@ -19,6 +19,11 @@ GUARD = 20.0
 # Interrupts
 
 
+def spared(beside, kind, before):
+    """Whether nothing of the other's was interrupted, or it had to be."""
+    return beside.interrupted == before or kind.interrupt_aborts
+
+
 async def has_ended(execution, kernel, kind, status):
     """It has that status; or the kernel died, which keeps the output."""
     async with asyncio.timeout(GUARD):  # idle and reply have no order: the reply may come after the outcome
@@ -43,15 +48,15 @@ async def test_interrupting_running_code_tells_what_became_of_it(kernel, kind, b
     result = await has_ended(execution, kernel, kind, "interrupted")
     assert result.stdout.strip() == "started"
     assert await execution.interrupt() is outcome
-    assert beside.interrupted == before
+    assert spared(beside, kind, before)
 
 
-async def test_interrupting_an_idle_kernel_tells_what_became_of_it(kernel, kind, beside):
-    """Idle as before, or dead: some do not survive a SIGINT that finds nothing to interrupt."""
-    dies = kind.dies_of_sigint_when_idle
+async def test_interrupting_an_idle_kernel_leaves_it_idle(kernel, kind, beside):
+    """Even one that would die of a signal that finds nothing to interrupt: it is sent none."""
     async with beside.at_rest():
-        assert await kernel.interrupt() is (InterruptOutcome.DIED if dies else InterruptOutcome.IDLE)
-        assert kernel.state is (KernelState.DEAD if dies else KernelState.READY)
+        assert await kernel.interrupt() is InterruptOutcome.IDLE
+        assert kernel.state is KernelState.READY
+        assert (await kernel.execute(kind.hello)).stdout == "hello\n"
 
 
 async def test_interrupting_what_has_ended_does_nothing(kernel, kind, beside):
@@ -61,13 +66,13 @@ async def test_interrupting_what_has_ended_does_nothing(kernel, kind, beside):
     await execution
     assert await execution.interrupt() is InterruptOutcome.IDLE
     assert (await kernel.execute(kind.hello)).stdout == "hello\n"
-    assert beside.interrupted == before
+    assert spared(beside, kind, before)
 
 
 async def test_an_interrupt_reaches_the_execution_it_is_for(kernel, kind, run_until):
     """The one that runs at once, a queued one when its turn comes, those behind it never."""
-    if kind.dies_of_sigint:
-        pytest.skip("the first interrupt ends the kernel and all that wait")
+    if kind.dies_of_sigint or kind.interrupt_aborts:
+        pytest.skip("the first interrupt ends all that wait")
     running = await run_until(kernel, kind.endless)
     doomed, behind = kernel.execute(kind.endless), kernel.execute(kind.say % "behind")
     interrupting = asyncio.create_task(doomed.interrupt())
@@ -101,9 +106,12 @@ async def test_code_that_takes_too_long_is_interrupted(kernel, kind, beside):
     execution = kernel.execute(kind.endless, timeout=0.3)
     behind = kernel.execute(kind.say % "behind")
     await has_ended(execution, kernel, kind, "timeout")
-    if not kind.dies_of_sigint:
-        assert (await behind).stdout == "behind\n"
-    assert beside.interrupted == before
+    async with asyncio.timeout(GUARD):
+        if kind.interrupt_aborts:
+            assert (await behind).status == "aborted"
+        elif not kind.dies_of_sigint:
+            assert (await behind).stdout == "behind\n"
+    assert spared(beside, kind, before)
 
 
 async def test_code_that_waits_too_long_is_given_up(kernel, kind, beside, run_gated, gate):
@@ -127,9 +135,11 @@ async def test_code_that_waits_too_long_is_given_up(kernel, kind, beside, run_ga
         if kind.dies_of_sigint:
             with pytest.raises(KernelDied):
                 await kernel.execute(kind.hello)
+        elif kind.interrupt_aborts:
+            assert (await kernel.execute(kind.hello)).status == "aborted"
         else:
             assert (await kernel.execute(kind.hello)).stdout == "hello\n"
-    assert beside.interrupted == before
+    assert spared(beside, kind, before)
 
 
 async def test_cancelling_whoever_waits_may_interrupt_the_code(kernel, kind, beside):
@@ -150,7 +160,7 @@ async def test_cancelling_whoever_waits_may_interrupt_the_code(kernel, kind, bes
     assert waiting.cancelled()
     result = await has_ended(execution, kernel, kind, "interrupted")
     assert result.stdout.strip() == "started"
-    assert beside.interrupted == before
+    assert spared(beside, kind, before)
 
 
 # Ends
@@ -159,10 +169,9 @@ async def test_cancelling_whoever_waits_may_interrupt_the_code(kernel, kind, bes
 async def test_code_that_ends_the_kernel_fails_all_that_wait(kernel, kind):
     """They all get the exit code, as does whoever asks later."""
     code, returncode = kind.die
-    dying, queued = kernel.execute(code), kernel.execute(kind.hello)
-    asking = asyncio.create_task(kernel.kernel_info())
+    executions = [kernel.execute(code), kernel.execute(kind.hello), kernel.execute(kind.hello)]
     async with asyncio.timeout(GUARD):
-        ends = await asyncio.gather(wait(dying), wait(queued), asking, return_exceptions=True)
+        ends = await asyncio.gather(*map(wait, executions), return_exceptions=True)
     assert [type(end) for end in ends] == [KernelDied] * 3
     assert {end.exit_info.returncode for end in ends} == {returncode}
     assert kernel.state is KernelState.DEAD

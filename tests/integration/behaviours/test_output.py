@@ -105,7 +105,7 @@ async def test_much_output_arrives_whole_and_in_order(kernel, kind):
 
 async def test_over_its_limit_head_and_tail_are_kept(kernel, kind):
     """What is left out is counted, in the result and for readers; the status is not touched."""
-    execution = kernel.execute(kind.numbers, output_limit=12_000)
+    execution = kernel.execute(kind.numbers, output_limit=8_000)
     result = await execution
     assert result.status == "ok"
     assert result.dropped > 0

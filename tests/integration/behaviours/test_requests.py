@@ -6,6 +6,8 @@ import pytest
 
 from jupyter_kernel_mgmt import KernelDied, Unsupported
 
+from .._second_client import Beside
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GUARD = 20.0
@@ -133,10 +135,16 @@ async def test_cancelling_one_wait_disturbs_no_other(kernel, kind, run_gated, ga
 # The kernel's questions
 
 
-async def test_prompts_are_answered_by_the_application(kernel, kind):
-    """The async callable gets the prompt, and the code gets its answer."""
+def require_questions(kind, beside):
     if not kind.question:
         pytest.skip("it never asks")
+    if kind.asks_everybody and isinstance(beside, Beside):
+        pytest.skip("it asks everybody who is connected")
+
+
+async def test_prompts_are_answered_by_the_application(kernel, kind, beside):
+    """The async callable gets the prompt, and the code gets its answer."""
+    require_questions(kind, beside)
     asked = []
 
     async def answer(prompt, password):
@@ -151,10 +159,9 @@ async def test_prompts_are_answered_by_the_application(kernel, kind):
     assert asked == [("name?", False), ("word?", True)][: len(asked)]
 
 
-async def test_a_prompt_that_nobody_answers_does_not_hang(kernel, kind):
+async def test_a_prompt_that_nobody_answers_does_not_hang(kernel, kind, beside):
     """The kernel is told beforehand and raises; one that asks all the same is interrupted."""
-    if not kind.question:
-        pytest.skip("it never asks")
+    require_questions(kind, beside)
     async with asyncio.timeout(GUARD):
         result = await kernel.execute(kind.question)
     if kind.takes_no_answer:
@@ -163,10 +170,9 @@ async def test_a_prompt_that_nobody_answers_does_not_hang(kernel, kind):
         assert result.status == ("interrupted" if kind.asks_all_the_same else "error")
 
 
-async def test_a_stdin_handler_that_fails_interrupts_the_code_that_asked(kernel, kind, caplog):
+async def test_a_stdin_handler_that_fails_interrupts_the_code_that_asked(kernel, kind, caplog, beside):
     """What it raised is logged; a kernel that does not stand interrupts dies, which is told."""
-    if not kind.question:
-        pytest.skip("it never asks")
+    require_questions(kind, beside)
 
     async def fail(prompt, password):
         raise RuntimeError("the application's own mistake")
