@@ -12,6 +12,9 @@ from typing import Any
 
 from jupyter_protocol import Message
 
+MAIN_SHELL = ("shell", None)
+"""The line of requests that the kernel handles on shell, outside of subshells."""
+
 
 class Step(Enum):
     """What a message is to its request."""
@@ -145,6 +148,19 @@ class Router:
             self._overtake(request)
         return request, step
 
+    def _overtake_by_others(self, busy: Message) -> None:
+        """Somebody else's request began: after it replied to ours, if its clock says so.
+
+        Requests in subshells and on control begin beside others; only those that execute code on the main
+        shell count.
+        """
+        header = busy.parent_header
+        if header.get("msg_type") != "execute_request" or header.get("subshell_id") is not None:
+            return
+        for request in self.requests.values():
+            if request.reply is not None and request.line == MAIN_SHELL and _is_later(busy, request.reply):
+                request.overtaken = True
+
     def _overtake(self, request: Request) -> None:
         """What was sent before, in the same line, is behind the kernel."""
         for earlier in self.requests.values():
@@ -161,6 +177,8 @@ class Router:
             self.active.pop(parent_id or "", None)
         elif parent_id is not None:
             self.active[parent_id] = message.parent_header
+            if request is None:
+                self._overtake_by_others(message)
         if request is not None:
             request.busy = request.busy or step is Step.BUSY
             request.idle = request.idle or step is Step.IDLE
@@ -177,6 +195,14 @@ class Router:
         if is_reply and request is not None and channel == request.channel and request.reply is None:
             return Step.REPLY
         return Step.OTHER
+
+
+def _is_later(message: Message, other: Message) -> bool:
+    """Whether the sender dates one after the other; not where a date is missing or has no time zone."""
+    first, second = other.date, message.date
+    if first is None or second is None or first.tzinfo is None or second.tzinfo is None:
+        return False
+    return second > first
 
 
 OUTPUT_TYPES = frozenset(

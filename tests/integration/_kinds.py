@@ -145,7 +145,7 @@ XEUS = Kind(
     # In one message: of a thousand at once it drops some.
     numbers="import sys; _ = sys.stdout.write(''.join(f'{n}\\n' for n in range(1500)))",
     echo="",  # "received bad message": it cannot hand a comm that we open to Python
-    in_flight=20,  # it stops reading when many requests wait, whoever the client is
+    in_flight=10,  # it stops reading when many requests wait, whoever the client is
     aborts=False,
     says_busy_when_it_comes_in=True,
     mixes_replies=True,

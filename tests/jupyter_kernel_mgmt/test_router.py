@@ -1,5 +1,6 @@
 """Every order in which a kernel's answers may arrive, and what belongs to nobody."""
 
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -275,3 +276,28 @@ def test_what_the_kernel_went_past_is_overtaken() -> None:
     router.received("iopub", messages.status("busy", parent=parent))
 
     assert [name for name, request in requests.items() if request.overtaken] == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("later", "header", "overtaken"),
+    [
+        (1, {"msg_type": "execute_request"}, True),
+        (-1, {"msg_type": "execute_request"}, False),
+        (1, {"msg_type": "execute_request", "subshell_id": "x"}, False),
+        (1, {"msg_type": "kernel_info_request"}, False),
+    ],
+)
+def test_somebody_elses_code_overtakes_what_was_answered_before_it_began(
+    later: int, header: dict[str, str], overtaken: bool
+) -> None:
+    """By the kernel's own clock: with a busy that comes late nothing is known."""
+    router, request, message = routed()
+    reply = messages.execute_reply(1, parent=message)
+    router.received("shell", reply)
+    busy = messages.status("busy", parent=Message({}, {"msg_id": "theirs", **header}))
+    assert reply.date is not None
+    busy.header["date"] = (reply.date + timedelta(seconds=later)).isoformat()
+
+    router.received("iopub", busy)
+
+    assert request.overtaken is overtaken

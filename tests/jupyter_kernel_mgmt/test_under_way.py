@@ -222,7 +222,7 @@ async def test_idle_is_not_presumed_while_a_kernel_that_says_it_still_talks(
     request = bench.under_way.router.requests[message.msg_id]
 
     request.seen_at -= 2 * GUARD  # long ago
-    bench.say(messages.execute_request("theirs"), "busy", "idle")
+    bench.say(messages.complete_request("theirs"), "busy", "idle")
     bench.under_way._grace_over(request, GUARD)
     assert not execution.done()
 

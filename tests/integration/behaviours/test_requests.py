@@ -93,7 +93,8 @@ async def test_an_error_aborts_nothing_that_is_queued_behind_it(kernel, kind):
     """Unless that was asked for."""
     failing = kernel.execute(kind.error)
     behind = [kernel.execute(kind.say % n) for n in range(3)]
-    assert [(await execution).stdout for execution in behind] == ["0\n", "1\n", "2\n"]
+    async with asyncio.timeout(GUARD):
+        assert [(await execution).stdout for execution in behind] == ["0\n", "1\n", "2\n"]
     if not kind.mixes_replies:
         assert (await failing).status == "error"
         assert [(await execution).status for execution in behind] == ["ok"] * 3
