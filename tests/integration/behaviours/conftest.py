@@ -1,10 +1,11 @@
 """One kernel for all the behaviours in a module, alone or beside a second client that works on it.
 
-Each module runs with each kind of kernel in both settings, on one loop. What a behaviour breaks, such as a
-kernel that dies of an interrupt, is mended before the next.
+Each module runs with each kind of kernel, alone and (with LONG_TESTS=1) accompanied, on one loop. What a
+behaviour breaks, such as a kernel that dies of an interrupt, is mended before the next.
 """
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
@@ -42,6 +43,8 @@ class Shared:
 def setting(request: pytest.FixtureRequest) -> tuple[Kind, bool]:
     """A kind of kernel, and whether there is a second client."""
     kind, accompanied = request.param
+    if (accompanied or kind is IR) and not os.environ.get("LONG_TESTS"):
+        pytest.skip("IRkernel, and all kernels beside a second client, take minutes more: set LONG_TESTS=1")
     require(kind.kernel_type)
     return kind, accompanied
 
