@@ -57,7 +57,8 @@ class Kind:
     unfinished: tuple[str, str] = ("for n in range(3):", "incomplete")
     question: str = "print(input('name? '))"
     secret: str = "import getpass; print(getpass.getpass('word? '))"
-    asks_all_the_same: bool = False  # though it is told that nobody answers
+    asks_all_the_same: bool = False
+    aborts_always: bool = False  # what is queued behind an error, though it is told not to
     takes_no_answer: str = ""  # what the question prints then; empty: it is an error
     open_comm: str = "from comm import create_comm; create_comm('t', data={'a': 1})"
     echo: str = PYTHON_ECHO  # makes the target "echo"
@@ -164,7 +165,8 @@ IR = Kind(
     say="cat('%s\\n')",
     error="stop('no')",
     value=("6 * 7", "display_data", "[1] 42"),
-    numbers="cat(0:1499, sep = '\\n'); cat('\\n')",
+    numbers="cat(0:1499, sep = '\\n')",
+    aborts_always=True,
     display="",
     update="",
     clear="cat('old\\n'); IRdisplay::clear_output(wait = TRUE); cat('new\\n')",
