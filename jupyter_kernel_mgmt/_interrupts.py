@@ -80,9 +80,12 @@ class Interrupts:
         return True
 
     async def _running_soon(self) -> set[str]:
-        """What runs; where executions of ours are on their way, what runs once one has begun."""
+        """What runs; where only executions of ours are on their way, what runs once one has begun.
+
+        Where the main shell may have been busy before we listened, they may wait behind what we cannot see.
+        """
         under_way = self._under_way
-        if not under_way.running() and under_way.executing:
+        if not under_way.running() and under_way.executing and under_way.router.shell_answered:
             await self._until(lambda: bool(under_way.running()) or not under_way.executing)
         return under_way.running()
 

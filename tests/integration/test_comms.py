@@ -107,8 +107,9 @@ async def test_a_comm_of_the_kernel_loses_nothing_and_is_answered(ipykernel):
 
 
 async def test_a_target_that_nobody_knows_is_closed_in_the_kernel(ipykernel):
-    """Its half does not wait for ever: after the opening code, the kernel has no such comm."""
+    """By a client that knows others: after the opening code, the kernel has no such comm."""
     async with launch(ipykernel) as kernel, asyncio.timeout(GUARD):
+        kernel.client.on_comm("another", lambda comm, opening: None)
         await kernel.execute(TARGETS)
         assert (await kernel.execute("c = create_comm('nobody knows it'); c._closed")).text == "False"
         # Shell requests are handled in order, and the comm_close was sent before these.

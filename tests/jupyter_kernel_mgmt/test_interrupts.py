@@ -391,3 +391,15 @@ async def test_code_that_has_just_begun_is_left_a_moment(
     bench.say(request.msg_id, "reply")
     assert await outcome is None
     assert bench.count == 0
+
+
+async def test_what_waits_behind_code_that_nobody_here_saw_begin_does_not_hold_back_the_interrupt(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a kernel that was busy when we connected."""
+    monkeypatch.setattr(_interrupts, "BEGIN_GRACE", 0.001)
+    bench.execute()
+    outcome = bench.everything()
+    await sent(bench)
+    bench.answers.set()
+    assert await outcome is InterruptOutcome.IDLE

@@ -109,7 +109,7 @@ async def test_over_its_limit_head_and_tail_are_kept(kernel, kind):
     result = await execution
     assert result.status == "ok"
     assert result.dropped > 0
-    assert NUMBERS.startswith(result.stdout[:2])
+    assert NUMBERS.startswith(result.stdout[:1])  # which may be a message of its own
     assert NUMBERS.endswith(result.stdout[-4:])
     assert len(result.stdout) < len(NUMBERS)
     items = [item async for item in execution]
