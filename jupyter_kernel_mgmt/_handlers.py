@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
+from weakref import WeakSet
 
 from jupyter_protocol import Message
 
@@ -15,11 +16,17 @@ Handler = Callable[[str, Message], None]
 """Called with the channel's name and a message."""
 
 
+STREAM_LIMIT = 10_000
+"""Messages that wait in a stream for a reader that lags behind."""
+
+
 class Handlers:
-    """Handlers in the order they were added, each for all channels or for some."""
+    """Handlers in the order they were added, each for all channels or for some; and streams among them."""
 
     def __init__(self) -> None:
         self._entries: list[tuple[Handler, frozenset[str] | None]] = []
+        self._streams: WeakSet[MessageStream] = WeakSet()
+        self._ended = False
 
     def add(self, handler: Handler, channels: Iterable[str] | None) -> None:
         """Call a handler from now on."""
@@ -37,6 +44,20 @@ class Handlers:
                     handler(channel, message)
                 except Exception:  # somebody else's code
                     log.exception("A handler failed for %r", message)
+
+    def stream(self, channels: Iterable[str], limit: int) -> "MessageStream":
+        """A stream of these channels, which has ended already after `end_streams`."""
+        stream = MessageStream(self, channels, limit)
+        if self._ended:
+            stream.end()
+        self._streams.add(stream)
+        return stream
+
+    def end_streams(self) -> None:
+        """End all streams, and those that are yet to be made."""
+        self._ended = True
+        for stream in list(self._streams):
+            stream.end()
 
 
 class MessageStream:

@@ -24,6 +24,12 @@ Likewise an interrupted execution that became idle has ended then: some kernels 
 REPLY_GRACE = 5.0
 """Seconds without messages after which a kernel that became idle is taken not to reply."""
 
+SETTLE_QUIET = 0.001
+"""Seconds without a message after which a dead kernel's last words are taken to be complete."""
+
+SETTLE_LIMIT = 1.0
+"""Seconds that a dead kernel's backlog may hold up the news of its death."""
+
 MakeError = Callable[[ExecutionResult | None], Exception]
 """Makes the error for one waiter from the result so far of an execution (None: of another request)."""
 
@@ -142,6 +148,15 @@ class UnderWay:
             self._start_grace(request, IDLE_GRACE)
         elif step is Step.IDLE:
             self._start_grace(request, self._reply_grace(request))
+
+    async def settle(self) -> None:
+        """Wait until nothing more arrives, at most `SETTLE_LIMIT`. Cancelling it is safe."""
+        end = time.monotonic() + SETTLE_LIMIT
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(SETTLE_QUIET)
+            if self.last_arrival < before or time.monotonic() > end:
+                return
 
     def _output(self, message: Message) -> None:
         """To the execution that caused it, and to those which show what it updates."""

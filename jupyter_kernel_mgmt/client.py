@@ -1,20 +1,16 @@
 """`KernelClient`: talks to one kernel over any channels, with any number of requests under way."""
 
-import asyncio
-import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
-from weakref import WeakSet
 
 from jupyter_protocol import Message, messages
 
 from ._budget import OutputBudget
 from ._comms import Comms
 from ._deadlines import Deadlines
-from ._handlers import Handler, Handlers, MessageStream
+from ._handlers import STREAM_LIMIT, Handler, Handlers, MessageStream
 from ._interrupts import INTERRUPT_GRACE, Interrupts
 from ._prompts import Prompts, StdinHandler
 from ._replacement import Origin
@@ -30,17 +26,6 @@ from .requests import ExecuteOptions, KernelRequests
 from .results import ExecutionResult, InterruptOutcome
 from .subshells import Subshells
 from .wire_trace import Tracer, WireTrace
-
-log = logging.getLogger(__name__)
-
-SETTLE_QUIET = 0.001
-"""Seconds without a message after which a dead kernel's last words are taken to be complete."""
-
-SETTLE_LIMIT = 1.0
-"""Seconds that a dead kernel's backlog may hold up the news of its death."""
-
-STREAM_LIMIT = 10_000
-"""Messages that wait in `KernelClient.messages` for a reader that lags behind."""
 
 OUTPUT_BUDGET = 256 * 1024 * 1024
 """Bytes of output that all executions under way on one client keep together."""
@@ -85,7 +70,6 @@ class KernelClient(KernelRequests):
         self._side_shells = Subshells(self, busy=lambda: self._under_way.executing or self.executing)
         self._tracer: Tracer | None = None
         self._handlers = Handlers()
-        self._streams: WeakSet[MessageStream] = WeakSet()
         if channels is not None:
             self.attach(channels)
 
@@ -175,8 +159,7 @@ class KernelClient(KernelRequests):
 
     async def _close_channels(self) -> None:
         self._closed = True
-        for stream in list(self._streams):
-            stream.end()
+        self._handlers.end_streams()
         await self.detach(lambda result: ClientClosed(result=result))
 
     # Requests
@@ -300,11 +283,7 @@ class KernelClient(KernelRequests):
 
     def messages(self, channels: Iterable[str] = ("iopub",), *, limit: int = STREAM_LIMIT) -> MessageStream:
         """All messages of some channels: an async context manager and iterator of ``(channel, message)``."""
-        stream = MessageStream(self._handlers, channels, limit)
-        if self._closed:
-            stream.end()
-        self._streams.add(stream)
-        return stream
+        return self._handlers.stream(channels, limit)
 
     def open_comm(
         self,
@@ -343,12 +322,7 @@ class KernelClient(KernelRequests):
 
         Takes a few milliseconds, and at most a second. Cancelling it is safe.
         """
-        end = time.monotonic() + SETTLE_LIMIT
-        while True:
-            before = time.monotonic()
-            await asyncio.sleep(SETTLE_QUIET)
-            if self._under_way.last_arrival < before or time.monotonic() > end:
-                return
+        await self._under_way.settle()
 
     # What arrives
 

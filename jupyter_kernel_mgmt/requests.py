@@ -102,7 +102,7 @@ class KernelRequests:
     async def complete(self, code: str, cursor_pos: int | None = None) -> Message:
         """Completions at ``cursor_pos``, in code points (None: the end). Source: "Completion".
 
-        While the kernel runs code it is asked in a subshell of our own, if it has subshells; so are
+        While ipykernel runs code it is asked in a subshell of our own, where it has subshells; so are
         `inspect` and `is_complete`.
         """
         return await self._subshells.ask(messages.complete_request(code, cursor_pos=cursor_pos))

@@ -26,9 +26,9 @@ from jupyter_kernel_mgmt import (
     StateChanged,
     Unsupported,
     _ending,
+    _under_way,
     launch,
 )
-from jupyter_kernel_mgmt import client as client_module
 from jupyter_kernel_mgmt._succession import LAUNCH_ATTEMPTS
 from jupyter_kernel_mgmt.testing import FakeManager, FakeProvider, FakeRun, Quirks
 from jupyter_protocol import messages
@@ -141,7 +141,7 @@ async def test_last_words_that_are_still_on_their_way_arrive(
     opened: Open, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the kernel sent before its end is not cut off by the news of its end, which may come first."""
-    monkeypatch.setattr(client_module, "SETTLE_QUIET", 0.2)
+    monkeypatch.setattr(_under_way, "SETTLE_QUIET", 0.2)
     kernel = await opened()
     execution = await hanging(kernel)
     fake = provider.kernels[0]

@@ -244,7 +244,8 @@ def test_a_wait_that_is_cancelled_leaves_nothing(quirks: Quirks, steps: int) -> 
 
     async def test(client: KernelClient, kernel: FakeKernel) -> None:
         client.execute("for ever")
-        await asyncio.sleep(1)
+        await kernel.wait_for("execute_request")
+        await client.settle()
         tasks = asyncio.all_tasks()
         nowhere = ConnectionInfo(transport="ipc", ip="/nowhere/at/all", shell_port=1, hb_port=2)
         readiness = Readiness(nowhere)
@@ -259,7 +260,7 @@ def test_a_wait_that_is_cancelled_leaves_nothing(quirks: Quirks, steps: int) -> 
         del readiness, waiting
         gc.collect()
         assert held() is None, "a handler or a condition of the client still refers to it"
-        await asyncio.sleep(1)
+        await client.settle()
         asked = len(kernel.requests("kernel_info_request"))
         await asyncio.sleep(DAY)
         assert len(kernel.requests("kernel_info_request")) == asked
