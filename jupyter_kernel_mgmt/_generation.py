@@ -104,6 +104,11 @@ class Generation:
             log.exception("The output of %r cannot be read", self.launched)
             return ""
 
+    @property
+    def unresponsive(self) -> bool:
+        """Whether it is watched for silence, and gave no sign of life for too long."""
+        return self._silence is not None and self._silence.unresponsive
+
     async def end(self, make_error: MakeError, *, restart: bool) -> ExitInfo | None:
         """Fail all that wait and end the process, politely at first. None where it could not be ended.
 
@@ -113,7 +118,7 @@ class Generation:
         busy = self._client.executing
         self._client.refuse(make_error)
         assert self.launched.manager is not None, "an owned kernel has a manager"
-        if self._silence is not None and self._silence.unresponsive:
+        if self.unresponsive:
             info = await self._kill_process(self.launched.manager)
             if info is not None:
                 return info

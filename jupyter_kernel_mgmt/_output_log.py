@@ -31,6 +31,7 @@ class OutputLog:
     """Keeps messages up to a number of bytes: half of it from the beginning, the other half from the end.
 
     What lies between is left out and counted; the last message is kept however large it is, text excepted.
+    What an update that was left out did to a display of the beginning is kept, in no more room than the end.
     Beyond that, the ``budget`` of all logs together may leave out more. ``limit`` None keeps everything,
     and takes no part in the budget.
     """
@@ -47,6 +48,7 @@ class OutputLog:
         self._shown_in_head: set[str] = set()
         self._cleared: Message | None = None
         self._updates: dict[str, Message] = {}
+        self._updates_size = 0
         self._budget.join(self)
 
     @property
@@ -102,6 +104,8 @@ class OutputLog:
             self._drop(message, size_of(message), newest=False)
         elif self._tail:
             self._drop_from_tail()
+        elif self._updates:
+            self._forget_update()
         else:
             return False
         return True
@@ -147,14 +151,30 @@ class OutputLog:
             return
         if message.msg_type == "clear_output":
             self._cleared = message
-            self._count(-sum(map(size_of, self._updates.values())))
-            self._updates.clear()
+            while self._updates:
+                self._forget_update()
         elif message.msg_type == "update_display_data":
             shown = display_id(message.content)
             if shown in self._shown_in_head and (newest or shown not in self._updates):
-                previous = self._updates.get(shown)
-                self._updates[shown] = message
-                self._count(size - (0 if previous is None else size_of(previous)))
+                self._keep_update(shown, message, size)
+
+    def _keep_update(self, shown: str, message: Message, size: int) -> None:
+        """In the place of an older one; all that are kept may take as much as the tail."""
+        if shown in self._updates:
+            self._forget_update(shown)
+        self._updates[shown] = message
+        self._updates_size += size
+        self._count(size)
+        while (
+            self._tail_limit is not None and self._updates_size > self._tail_limit and len(self._updates) > 1
+        ):
+            self._forget_update()
+
+    def _forget_update(self, shown: str | None = None) -> None:
+        """That of one display, or the oldest: what it showed remains as it was before."""
+        message = self._updates.pop(next(iter(self._updates)) if shown is None else shown)
+        self._updates_size -= size_of(message)
+        self._count(-size_of(message))
 
     def _count(self, size: int) -> None:
         self.size += size

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from jupyter_protocol import ChannelClosed, Message, messages
 
 from .exceptions import KernelError
+from .results import InterruptOutcome
 
 if TYPE_CHECKING:
     from .client import KernelClient
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT = 2.0
 """Seconds that an application's ``stdin`` has to end when it is cancelled."""
+
+INTERRUPTS = 3
+"""How often code that asks is interrupted before it is left alone."""
 
 StdinHandler = Callable[[str, bool], Awaitable[str]]
 """Async callable ``(prompt, password)`` → the line."""
@@ -30,7 +34,9 @@ class Prompts:
     ``interrupt(msg_id)`` interrupts the code that asks where nobody answers: it would wait for ever.
     """
 
-    def __init__(self, client: "KernelClient", interrupt: Callable[[str | None], Awaitable[object]]) -> None:
+    def __init__(
+        self, client: "KernelClient", interrupt: Callable[[str | None], Awaitable[InterruptOutcome | None]]
+    ) -> None:
         self._client = client
         self._interrupt = interrupt
         self._asked: dict[asyncio.Task[None], str | None] = {}
@@ -77,7 +83,12 @@ class Prompts:
             await self._stop(question)
 
     async def _stop(self, question: Message) -> None:
+        """Interrupts get lost in the moment in which a kernel begins to wait, so that one may not do."""
         try:
-            await self._interrupt(question.parent_id)
+            for _ in range(INTERRUPTS):
+                if await self._interrupt(question.parent_id) is not InterruptOutcome.IGNORED:
+                    return
         except Exception as error:  # noqa: BLE001 - a manager of somebody else's, or the kernel is gone
             log.warning("The code that asked could not be interrupted: %s", error)
+        else:
+            log.warning("The code that asked ignores interrupts and waits on")

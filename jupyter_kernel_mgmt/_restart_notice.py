@@ -42,7 +42,7 @@ class RestartNotice:
         if origin is Origin.NEW:
             log.info("Another process has taken the kernel's place")
             lost, unclear = lost_requests(self._under_way.router.requests.values(), message.parent_id)
-            self._under_way.router.replaced()
+            self._under_way.replaced()
             self._under_way.fail(restarted, lost)
             if unclear:
                 self._tasks.start(self._find_out(unclear), name="after-a-restart")

@@ -44,15 +44,24 @@ class UnderWay:
     """
 
     def __init__(self, on_started: OnRequest, on_ended: OnRequest) -> None:
-        self.router = Router()
+        self.start()
         self.last_arrival = 0.0
         self._on_started = on_started
         self._on_ended = on_ended
-        self._displays = DisplayRegistry()
         self._executions: dict[str, Execution] = {}
         self._replies: dict[str, asyncio.Future[Message]] = {}
         self._conditions: dict[asyncio.Future[None], Callable[[], bool]] = {}
         self._grace_timers: dict[str, asyncio.TimerHandle] = {}
+
+    def start(self) -> None:
+        """Another connection begins: nothing is expected, and nothing shown that could be updated."""
+        self.router = Router()
+        self._displays = DisplayRegistry()
+
+    def replaced(self) -> None:
+        """Another process answers from here on, which does not know what the old one did and showed."""
+        self.router.replaced()
+        self._displays = DisplayRegistry()
 
     # Who waits
 

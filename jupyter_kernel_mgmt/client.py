@@ -1,26 +1,27 @@
 """`KernelClient`: talks to one kernel over any channels, with any number of requests under way."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 
-from jupyter_protocol import Message, messages
+from jupyter_protocol import ChannelClosed, Message, messages
 
 from ._budget import OutputBudget
 from ._comms import Comms
 from ._deadlines import Deadlines
 from ._handlers import STREAM_LIMIT, Handler, Handlers, MessageStream
 from ._interrupts import INTERRUPT_GRACE, Interrupts
+from ._nudges import Nudges
 from ._prompts import Prompts, StdinHandler
 from ._replacement import Origin
 from ._restart_notice import RestartNotice, restarted
-from ._router import Request, Router
+from ._router import Request
 from ._tasks import TaskSet
 from ._under_way import MakeError, UnderWay
 from .channels import Channels
 from .comms import Comm, CommHandler
-from .exceptions import ClientClosed
+from .exceptions import ClientClosed, KernelError
 from .execution import Execution
 from .requests import ExecuteOptions, KernelRequests
 from .results import ExecutionResult, InterruptOutcome
@@ -65,6 +66,7 @@ class KernelClient(KernelRequests):
         self._interrupts = Interrupts(self._under_way, self.until, probe=self.kernel_info)
         self._interrupts.send = self._interrupt_by_message
         self._deadlines = Deadlines(self._under_way, self._interrupts, self._tasks)
+        self._nudges = Nudges(self._under_way, self._nudge)
         self._prompts = Prompts(self, self._interrupt_request)
         self._comms = Comms(self)
         self._side_shells = Subshells(self, busy=lambda: self._under_way.executing or self.executing)
@@ -99,7 +101,7 @@ class KernelClient(KernelRequests):
         self._channels = channels
         self._refusal = None
         self._restart_notice.start()
-        self._under_way.router = Router()
+        self._under_way.start()
         self._told_state = "idle"
         self._comms.start()
         channels.on_closed = self._channels_lost
@@ -114,7 +116,7 @@ class KernelClient(KernelRequests):
         self.fail_waiting(make_error)
         self._comms.fail(make_error)
         self._side_shells.fail()
-        self._under_way.router = Router()
+        self._under_way.start()
 
     def fail_waiting(self, make_error: MakeError) -> None:
         """Fail all that wait; requests that are sent later are not concerned. Late answers go to handlers."""
@@ -130,6 +132,7 @@ class KernelClient(KernelRequests):
         channels, self._channels = self._channels, None
         self.refuse(make_error)
         self._tasks.cancel()
+        self._nudges.stop()
         self.interrupter = self._interrupt_by_message
         try:
             if channels is not None:
@@ -178,6 +181,7 @@ class KernelClient(KernelRequests):
         )
         self._under_way.add_execution(request, execution)
         self._deadlines.sent(request, options.timeout, options.queue_timeout)
+        self._nudges.sent()
         return execution
 
     async def request_shutdown(self, *, restart: bool = False) -> Message:
@@ -199,6 +203,7 @@ class KernelClient(KernelRequests):
         self.send(channel, message)
         subshell_id = message.header.get("subshell_id")
         request = Request(message.msg_id, channel, needs_idle=False, subshell_id=subshell_id)
+        self._nudges.sent()
         return await self._under_way.reply_to(request)
 
     def _transmit(self, channel: str, message: Message) -> None:
@@ -208,6 +213,10 @@ class KernelClient(KernelRequests):
         self._side_shells.sent(message)
         if self._tracer is not None:
             self._tracer.show("sent", channel, message)
+
+    def _nudge(self) -> None:
+        with suppress(KernelError, ChannelClosed):
+            self.send("shell", messages.kernel_info_request())
 
     @property
     def _subshells(self) -> Subshells:

@@ -73,6 +73,7 @@ class Kernel(KernelRequests):
             on_event=self._events.emit,
         )
         self._state = KernelState.STARTING
+        self._retired = False  # ended on purpose: not to be revived
         self._operation: asyncio.Task[Any] | None = None
         self._lock = asyncio.Lock()
         self._closing: asyncio.Task[None] | None = None
@@ -276,6 +277,7 @@ class Kernel(KernelRequests):
             task.exception()  # taken note of, also where whoever waited for it was cancelled twice
 
     async def _shut_down(self) -> ExitInfo | None:
+        self._retired = True
         assert self._generation is not None, "an open kernel has had a process"
         if self._state is KernelState.DEAD:
             return self._generation.exit_info
@@ -290,6 +292,7 @@ class Kernel(KernelRequests):
         return info
 
     async def _restart(self) -> None:
+        self._retired = False
         was_ready = self._state is KernelState.READY
         self._set_state(KernelState.RESTARTING)
         try:

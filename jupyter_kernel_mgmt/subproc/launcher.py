@@ -16,6 +16,7 @@ from ..launching import InterruptMode, Launched, LaunchRequest
 from .manager import SubprocessManager
 from .output import OutputPipe
 from .place import Place
+from .sigint import popen
 from .transports import choose, ipc_obstacle, socket_directory
 
 log = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ def start(
     """
     read_end, write_end = os.pipe()
     try:
-        process = subprocess.Popen(
+        process = popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=write_end,

@@ -146,7 +146,7 @@ XEUS = Kind(
     # In one message: of a thousand at once it drops some.
     numbers="import sys; _ = sys.stdout.write(''.join(f'{n}\\n' for n in range(1500)))",
     echo="",  # "received bad message": it cannot hand a comm that we open to Python
-    in_flight=10,  # it stops reading when many requests wait, whoever the client is
+    in_flight=20,  # it stops reading when many requests wait, and has to be nudged
     aborts=False,
     says_busy_when_it_comes_in=True,
     mixes_replies=True,
@@ -199,7 +199,7 @@ IRkernel::comm_manager()$register_target('echo', echo)
     second=("cat('second {0}\\n'); cat('client {0}\\n')", "second {0}\nclient {0}\n", ""),
 )
 # What Deno prints leaves it later, under the name of the request that is current then.
-SENT = "; await new Promise((done) => setTimeout(done, 50))"
+SENT = "; await new Promise((done) => setTimeout(done, 100))"
 DENO = Kind(
     "deno",
     "Deno",

@@ -238,6 +238,37 @@ def test_updates_of_what_was_left_out_are_left_out_too() -> None:
     assert len(log.kept()) == 6 + 3
 
 
+def test_updates_that_were_left_out_take_no_more_room_than_the_end() -> None:
+    """Those that changed last are kept, and show; what the others showed stays as it was."""
+    log = OutputLog(12 * UNIT)
+    for number in range(6):
+        log.append(shown(f"old {number}", f"id {number}"))
+    for round_ in range(3):
+        for number in (5, 4, 3, 2, 1, 0):
+            update = updated(f"new {number} {round_}", f"id {number}")
+            update.size = 2 * UNIT - MESSAGE_OVERHEAD
+            log.append(update)
+    for number in range(6):
+        log.append(shown(str(number), ""))
+
+    assert log.size <= (6 + 6 + 6) * UNIT
+    assert texts(log)[:6] == ["new 0 2", "new 1 2", "new 2 2", "old 3", "old 4", "old 5"]
+
+
+def test_the_budget_takes_such_updates_too() -> None:
+    """When nothing else is left to give up."""
+    budget = OutputBudget(8 * UNIT)
+    log = OutputLog(100 * UNIT, budget)
+    log.append(shown("old", "a"))
+    for number in range(100):
+        log.append(updated(f"new {number}", "a"))
+    other = OutputLog(100 * UNIT, budget)
+    for number in range(100):
+        other.append(sized(number, 1))
+
+    assert budget.used <= 8 * UNIT
+
+
 # The budget that logs share
 
 
