@@ -97,14 +97,17 @@ class Interrupts:
         ``on_send`` is called just before the interrupt is sent. Cancelling ends only the wait.
         """
         try:
-            await self._until(lambda: request.ended or self._runs_alone(request))
-            async with asyncio.timeout(grace):
-                await self._until_begun(request)
-                if request.ended:
-                    return None
-                if on_send is not None:
-                    on_send()
-                await self._send_for(request)
+            while True:
+                await self._until(lambda: request.ended or self._runs_alone(request))
+                async with asyncio.timeout(grace):
+                    await self._until_begun(request)
+                    if request.ended:
+                        return None
+                    if self._runs_alone(request):
+                        if on_send is not None:
+                            on_send()
+                        await self._send_for(request)
+                        break
         except (TimeoutError, KernelUnresponsive):
             return InterruptOutcome.IGNORED
         except KernelDied:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from jupyter_protocol import Message, messages
 
 from ._replacement import KernelSession, Origin, lost_requests
+from ._router import Request
 from ._tasks import TaskSet
 from ._under_way import UnderWay
 from .exceptions import KernelError, KernelRestarted
@@ -44,22 +45,20 @@ class RestartNotice:
             lost, unclear = lost_requests(self._under_way.router.requests.values(), message.parent_id)
             self._under_way.replaced()
             self._under_way.fail(restarted, lost)
-            if unclear:
-                self._tasks.start(self._find_out(unclear), name="after-a-restart")
+            requests = [self._under_way.router.requests[msg_id] for msg_id in unclear]
+            for channel in dict.fromkeys(request.channel for request in requests):
+                waiting = [request for request in requests if request.channel == channel]
+                self._tasks.start(self._find_out(channel, waiting), name="after-a-restart")
         return origin
 
-    async def _find_out(self, msg_ids: list[str]) -> None:
-        """Each channel keeps its order: what is not begun before the answer to a later request is lost."""
-        requests = self._under_way.router.requests
-        unclear = [request for request in map(requests.get, msg_ids) if request is not None]
-        for channel in dict.fromkeys(request.channel for request in unclear):
-            try:
-                await self._ask(messages.kernel_info_request(), channel)
-            except KernelError as error:
-                log.debug("What became of requests on %s cannot be found out: %s", channel, error)
-                continue
-            lost = [r.msg_id for r in unclear if r.channel == channel and not r.started]
-            self._under_way.fail(restarted, lost)
+    async def _find_out(self, channel: str, unclear: list[Request]) -> None:
+        """A channel keeps its order: what is not begun before the answer to a later request is lost."""
+        try:
+            await self._ask(messages.kernel_info_request(), channel)
+        except KernelError as error:
+            log.debug("What became of requests on %s cannot be found out: %s", channel, error)
+            return
+        self._under_way.fail(restarted, [r.msg_id for r in unclear if not r.started and not r.forgotten])
 
 
 def restarted(result: ExecutionResult | None) -> Exception:

@@ -34,6 +34,7 @@ class Kind:
     error: str = "1/0"
     value: tuple[str, str, str] = ("6 * 7", "execute_result", "42")  # code, type of its output, plain text
     numbers: str = "for n in range(1500): print(n, flush=True)"  # from 0 to 1499, as they are printed
+    stray: str = ""  # what it puts among them now and then
     display: str = "from IPython.display import display; display('first', display_id='%s'); None"
     update: str = "from IPython.display import display; display('second', display_id='%s', update=True); None"
     clear: str = (
@@ -113,11 +114,13 @@ BASH = Kind(
     error="cat /no/such/file",
     value=("", "", ""),
     numbers="for n in $(seq 0 1499); do echo $n; done",
+    stray="\r",  # where it reads its terminal between the two characters that end a line
     display="echo first | displayHTML %s",
     update="echo second | displayHTML %s",
     clear="",
     gated="echo started; until test -e '%s'; do sleep 0.01; done; echo ended",
-    endless="echo started; sleep 600",
+    # As one process: between two commands bash may lose the interrupt that its terminal sends.
+    endless="bash -c 'echo started; exec sleep 600'",
     complete=("ech", "echo"),
     inspect="echo",
     inspects=False,

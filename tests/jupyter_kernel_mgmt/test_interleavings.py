@@ -6,218 +6,54 @@ request, and compares. The loop's time is virtual: it passes only where the mach
 
 import asyncio
 import os
-import selectors
-from collections.abc import Callable, Coroutine
-from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from jupyter_kernel_mgmt import (
-    ClientClosed,
-    Execution,
-    InterruptOutcome,
-    KernelClient,
-    KernelDied,
-    KernelRestarted,
-    NoReply,
-    _under_way,
-)
+from jupyter_kernel_mgmt import ClientClosed, KernelDied, KernelRestarted, NoReply
+from jupyter_kernel_mgmt.requests import DEFAULT_OUTPUT_LIMIT
 from jupyter_kernel_mgmt.results import ExecutionResult
-from jupyter_kernel_mgmt.testing import MemoryChannels
-from jupyter_protocol import Message, Session, messages
+from jupyter_protocol import Message, messages
 
-_KEY = "both ends are here"
+from ._interleaving_account import Account, died
+from ._interleaving_model import REPLIES, Sent, seen_as
+from ._interleaving_output import OUTPUTS
 
 LONG = 100.0
 """Seconds after which every clock and every grace has run out."""
 
-OUTPUTS = ("stream", "display_data", "execute_result", "error")
-REPLIES = ("ok", "error", "aborted", "abort", None, 7)
-ANYTHING = ("busy", "idle", "input", "clear", "garbage", "prompt", *OUTPUTS, *(("reply", s) for s in REPLIES))
-USUAL = ("busy", "input", "stream", "display_data", ("reply", "ok"), ("reply", "error"), "idle")
+ASTRAY = ("astray", "ok")
+"""A reply on the wrong channel."""
+
+ANYTHING = ("busy", "idle", "input", "garbage", "prompt", ASTRAY, *OUTPUTS, *(("reply", s) for s in REPLIES))
+USUAL = ("busy", "input", "stream", "display_data", "show a", ("reply", "ok"), ("reply", "error"), "idle")
 RECENT = st.sampled_from([0, 0, 0, 1, 1, 2, 5])
 """Which request, counted from the latest."""
+
+LAST = 5
+"""One more than the requests of which another process may speak first."""
+
+LIMITS = st.sampled_from([DEFAULT_OUTPUT_LIMIT, None, 0, 5_000, 9_000, 12_000])
+BUDGETS = st.sampled_from([DEFAULT_OUTPUT_LIMIT, None, 9_000, 20_000])
+"""Bytes; an output takes between two and six thousand."""
+
+UPDATES = st.lists(st.sampled_from(["update a", "update b", "stream"]), min_size=3, max_size=7)
+MUCH = st.lists(st.sampled_from(OUTPUTS), min_size=4, max_size=9) | UPDATES.map(["show a", "show b"].__add__)
+"""More than there may be room for."""
 
 HURRY = st.sampled_from([False, False, False, True])
 EXAMPLES = 5000 if os.environ.get("LONG_TESTS") else 300
 
 
-# A loop whose time is virtual
-
-
-class _Selector(selectors.DefaultSelector):
-    """Never sleeps; counts what it should have slept."""
-
-    slept = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        assert timeout is not None, "everybody waits, and nothing will ever happen"
-        self.slept += timeout
-        return super().select(0)
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time passes, at once, where otherwise nothing would happen."""
-
-    def __init__(self) -> None:
-        self.clock = _Selector()
-        super().__init__(self.clock)
-
-    def time(self) -> float:
-        return 1000.0 + self.clock.slept
-
-    async def settle(self) -> None:
-        """Let everything happen that can happen now."""
-        while True:
-            await asyncio.sleep(0)
-            if not self._ready:  # type: ignore[attr-defined]
-                return
-
-
-# What must come of a request
-
-
-class Sent:
-    """A request, what the kernel has said about it, and what must therefore become of it.
-
-    ``fate`` is None as long as it has to wait, else the statuses or the error with which it may have ended.
-    """
-
-    def __init__(self, message: Message, options: dict[str, Any], generation: int) -> None:
-        self.message = message
-        self.options = options
-        self.generation = generation
-        self.execution: Execution | None = None
-        self.answer: asyncio.Task[Message] | None = None
-        self.waits: list[asyncio.Task[Any]] = []
-        self.reads: list[tuple[asyncio.Task[Any], list[str]]] = []
-        self.obedient = False
-        self.busy = self.begun = self.idle = False
-        self.reply: Any = ()
-        self.live = True
-        self.cancelled = False
-        self.lost = False
-        self.given_up = False
-        self.asked = False
-        self.marked = False
-        self.due: float | None = None
-        self.deaf_until = 0.0
-        self.read: list[str] = []
-        self.shown: list[str] = []
-        self.fate: set[str] | type[Exception] | None = None
-
-    @property
-    def started(self) -> bool:
-        return self.busy or self.begun
-
-    @property
-    def ended(self) -> bool:
-        return self.idle or self.reply != () or not self.live
-
-    def end(self, fate: set[str] | type[Exception]) -> None:
-        if self.fate is None:
-            self.fate = fate
-
-    def statuses(self, now: float) -> set[str]:
-        """What its own reply, or the lack of one, makes of it."""
-        status = (
-            "error"
-            if self.reply == ()
-            else {None: "ok", "abort": "aborted", 7: "error"}.get(self.reply, self.reply)
-        )
-        if self.marked and status != "ok":
-            status = "interrupted"
-        return {status, "timeout"} if self.due is not None and now >= self.due else {status}
-
-    def coming(self, now: float) -> set[str] | None:
-        """What will come of it if nothing is heard any more; None: it waits on."""
-        if self.reply != () or self.idle:
-            return self.statuses(now)
-        if self.due is not None:
-            return {"timeout"}
-        return {"timeout"} if not self.started and self.options.get("queue_timeout") is not None else None
-
-
-class Interleavings(RuleBasedStateMachine):
+class Interleavings(Account):
     """One client through all that can happen to it."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.problems: list[str] = []
-        self.loop = VirtualLoop()
-        self.loop.set_exception_handler(lambda loop, context: self.problems.append(str(context)))
-        self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(_under_way, "time", SimpleNamespace(monotonic=self.loop.time))
-        self.sent: list[Sent] = []
-        self.interrupting: list[asyncio.Task[InterruptOutcome]] = []
-        self.prompts: list[tuple[str, Sent, bool]] = []
-        self.answers: list[str] = []
-        self.tokens = self.generation = 0
-        self.attached = self._expecting = False
-        self.settled = True
-        self.run(self._open())
-
-    def run(self, work: Coroutine[Any, Any, None], *, hurry: bool = False) -> None:
-        """Do something, and all that follows at once; in a hurry, that may come while the next is done."""
-
-        async def and_settle() -> None:
-            await work
-            self.settled = not hurry
-            if not hurry:
-                await self.loop.settle()
-
-        self.loop.run_until_complete(and_settle())
-
-    async def _open(self) -> None:
-        async def stdin(prompt: str, password: bool) -> str:
-            await (asyncio.sleep(0) if _answerable(prompt) else asyncio.Event().wait())
-            return f"re {prompt}"
-
-        self.client = KernelClient(stdin=stdin)
-        self._attach()
-
-    def _attach(self) -> None:
-        self.channels = MemoryChannels(session=Session(_KEY), kernel_session=Session(_KEY))
-        self.channels.kernel.on_message = self._kernel_received
-        self.channels.kernel.on_closed = lambda error: None
-        self.client.attach(self.channels)
-        self.channels.on_message = self._client_receives
-        self.meanings: dict[str, Callable[[], None]] = {}
-        self.client.interrupter = self._interrupted
-        self.active: dict[str, None] = {}  # in the order in which they became busy; the first one runs
-        self.says_status = self.replied = False
-        self.generation += 1
-        self.attached = True
-
-    def _client_receives(self, channel: str, message: Message) -> None:
-        """Keep account just before the client does."""
-        self.meanings.get(message.msg_id, _nothing)()
-        self.client._received(channel, message)
-
-    def _kernel_received(self, channel: str, message: Message) -> None:
-        if message.msg_type == "input_reply":
-            self.answers.append(message.content["value"])
-            return
-        self.received = message
-        if not self._expecting:
-            # The client's own question, after a restart that it did not make.
-            reply = messages.kernel_info_reply("", "", {}, parent=message)
-            self.meanings[reply.msg_id] = self._note_reply
-            self.channels.kernel.send("shell", reply)
-
-    def _note_reply(self) -> None:
-        self.replied = True
+    @initialize(budget=BUDGETS)
+    def begin(self, budget: int | None) -> None:
+        self.run(self.open(budget))
 
     # The application
 
@@ -226,17 +62,16 @@ class Interleavings(RuleBasedStateMachine):
         timeout=st.sampled_from([None, 0.5, 3.0]),
         queue_timeout=st.sampled_from([None, 0.5, 3.0]),
         interrupt_on_cancel=st.booleans(),
+        output_limit=LIMITS,
+        subshell_id=st.sampled_from([None, None, None, "one", "two"]),
         obedient=st.booleans(),
         read=st.booleans(),
     )
-    def execute(self, obedient: bool, read: bool, **options: Any) -> None:
+    def execute(self, obedient: bool, read: bool, subshell_id: str | None, **options: Any) -> None:
         async def work() -> None:
             untold = self.replied and not self.says_status
-            self._expecting = True
-            execution = self.client.execute("x", **options)
-            await self.loop.settle()
-            self._expecting = False
-            sent = Sent(self.received, options, self.generation)
+            execution = self.client.execute("x", subshell_id=subshell_id, **options)
+            sent = Sent(await self.expect(), "shell", options, self.generation)
             sent.execution, sent.obedient = execution, obedient
             sent.waits.append(asyncio.create_task(self._result(sent)))
             if read:
@@ -248,22 +83,25 @@ class Interleavings(RuleBasedStateMachine):
         self.run(work())
 
     @precondition(lambda self: self.attached)
-    @rule(kind=st.sampled_from(["kernel_info", "comm_info", "history"]))
-    def ask(self, kind: str) -> None:
+    @rule(what=st.sampled_from(["kernel_info", "comm_info", "history", "kernel_info on control", "debug"]))
+    def ask(self, what: str) -> None:
         async def work() -> None:
-            self._expecting = True
-            answer = asyncio.create_task(self._answer(kind))
             await self.loop.settle()
-            self._expecting = False
-            sent = Sent(self.received, {}, self.generation)
+            answer = asyncio.create_task(self._answer(what))
+            channel = "control" if what in ("kernel_info on control", "debug") else "shell"
+            sent = Sent(await self.expect(), channel, {}, self.generation)
             sent.answer = answer
             self.sent.append(sent)
 
         self.run(work())
 
-    async def _answer(self, kind: str) -> Message:
+    async def _answer(self, what: str) -> Message:
         try:
-            answer: Message = await getattr(self.client, kind)()
+            if what == "debug":
+                return await self.client.debug({"command": "threads"})
+            if what == "kernel_info on control":
+                return await self.client._ask(messages.kernel_info_request(), "control")
+            answer: Message = await getattr(self.client, what)()
             return answer
         except asyncio.CancelledError:
             sent = next(sent for sent in self.sent if sent.answer is asyncio.current_task())
@@ -286,7 +124,7 @@ class Interleavings(RuleBasedStateMachine):
         self.run(work())
 
     def _start_reading(self, sent: Sent) -> None:
-        seen: list[str] = []
+        seen: list[str | int] = []
         sent.reads.append((asyncio.create_task(self._read(sent, seen)), seen))
 
     async def _result(self, sent: Sent) -> ExecutionResult:
@@ -297,11 +135,11 @@ class Interleavings(RuleBasedStateMachine):
             self._note_cancelled(sent)
             raise
 
-    async def _read(self, sent: Sent, seen: list[str]) -> None:
+    async def _read(self, sent: Sent, seen: list[str | int]) -> None:
         assert sent.execution is not None
         try:
             async for message in sent.execution:
-                seen.append(_token(message))
+                seen.append(seen_as(message))
         except asyncio.CancelledError:
             self._note_cancelled(sent)
             raise
@@ -347,38 +185,33 @@ class Interleavings(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         async def work() -> None:
             await self.loop.settle()
+            self.passing = True
             await asyncio.sleep(seconds)
 
         self.run(work())
+        self.passing = False
         now = self.loop.time()
         for sent in self.sent:
             if sent.fate is not None:
                 continue
-            coming = sent.coming(now) if sent.execution is not None else self._ask_coming(sent)
+            coming = sent.coming(now) if sent.execution is not None else NoReply if sent.idle else None
             if coming is None:
                 continue
-            if (sent.execution or sent.answer).done():  # type: ignore[union-attr]
-                if sent.reply == () and not sent.idle and not sent.started:
-                    sent.given_up = sent.asked = True
-                elif sent.reply != () or sent.idle:
-                    self._gone(sent)
-                sent.end(coming)
+            if sent.done():
+                self.ended_by_time(sent, coming)
             elif seconds == LONG:
-                self.problems.append(f"{sent.message.msg_id} should have ended by now")
+                self.problems.append(f"{sent.msg_id} should have ended by now")
         if seconds == LONG:
             for sent in self.sent:
                 if sent.live and (sent.reply != () or sent.idle):
-                    self._gone(sent)
-
-    @staticmethod
-    def _ask_coming(sent: Sent) -> type[Exception] | None:
-        return NoReply if sent.idle else None
-
-    def _gone(self, sent: Sent) -> None:
-        sent.live = False
-        self.active.pop(sent.message.msg_id, None)
+                    self.gone(sent)
 
     # The kernel
+
+    def running(self) -> list[Sent]:
+        """Code that may put out something."""
+        alive = [sent for sent in self.sent if sent.fate is None and not sent.lost]
+        return [sent for sent in alive if sent.execution is not None]
 
     def _pick(self, which: int) -> Sent:
         """Mostly one of the latest."""
@@ -400,35 +233,90 @@ class Interleavings(RuleBasedStateMachine):
         """As it should."""
         self._say_all(self._pick(which), ["busy", "input", *outputs], hurry=hurry)
 
+    @precondition(lambda self: self.attached and self.running())
+    @rule(which=RECENT, outputs=MUCH, hurry=HURRY)
+    def kernel_prints(self, which: int, outputs: list[str], hurry: bool) -> None:
+        running = self.running()
+        self._say_all(running[-1 - which % len(running)], outputs, hurry=hurry)
+
+    @precondition(lambda self: self.attached and self.running())
+    @rule(
+        which=RECENT,
+        before=st.lists(st.sampled_from(OUTPUTS), max_size=5),
+        between=st.lists(st.sampled_from(OUTPUTS), max_size=5),
+        end=st.sampled_from([[], [("reply", "ok"), "idle"], ["idle"]]),
+        then=st.sampled_from(["nothing", "time passes", "time passes", "a restart", "a new kernel"]),
+        by=st.integers(0, 3),
+    )
+    def display_is_updated(
+        self, which: int, before: list[str], between: list[str], end: list[Any], then: str, by: int
+    ) -> None:
+        """Perhaps after its code has ended, by somebody's later code, or by that of another process."""
+        running = self.running()
+        if then == "time passes":
+            running = [sent for sent in running if sent.options["timeout"] is not None] or running
+        shows = running[-1 - which % len(running)]
+        self._say_all(shows, [*before, "show a", *between, *end], hurry=False)
+        if then == "time passes":
+            shows.obedient = False
+            self.time_passes(LONG)
+        elif then == "a restart":
+            self.somebody_restarts(LAST, "stream", [])
+        elif then == "a new kernel":
+            self.all_ends("it dies", again=True)
+        if by:
+            self._say_all(self._pick(by), ["update a"], hurry=False)
+        else:
+            self.kernel_says_to_others("update a")
+
+    @precondition(lambda self: self.attached)
+    @rule(
+        subshells=st.permutations([None, "one", "two"]),
+        how=st.sampled_from(["interrupt", "time", "cancel"]),
+        which=st.integers(0, 1),
+        hurry=HURRY,
+    )
+    def code_runs_beside_code(self, subshells: list[Any], how: str, which: int, hurry: bool) -> None:
+        """One of the two is to end: an interrupt would hit both."""
+        options = {"timeout": 0.5 if how == "time" else None, "queue_timeout": None, "output_limit": 12_000}
+        for subshell_id in subshells[:2]:
+            self.execute(True, False, subshell_id, interrupt_on_cancel=how == "cancel", **options)
+            self.kernel_begins(0, ["stream"], hurry)
+        if how == "interrupt":
+            self.interrupt(which, 1, hurry)
+        elif how == "cancel":
+            self.cancel(which, True, hurry)
+        self.time_passes(0.6)
+
     @precondition(lambda self: self.attached and self.sent)
     @rule(
         which=RECENT,
         outputs=st.lists(st.sampled_from(OUTPUTS), max_size=2),
         status=st.sampled_from(REPLIES),
         order=st.integers(0, 2),
+        astray=st.booleans(),
         hurry=HURRY,
     )
-    def kernel_ends(self, which: int, outputs: list[str], status: Any, order: int, hurry: bool) -> None:
-        """As it should be, with the reply early, in its place or late."""
+    def kernel_ends(
+        self, which: int, outputs: list[str], status: Any, order: int, astray: bool, hurry: bool
+    ) -> None:
+        """As it should be, with the reply early, in its place or late; also on a channel where it is none."""
         words: list[Any] = [*outputs, "idle"]
         words.insert((0, len(outputs), len(words))[order], ("reply", status))
+        if astray:
+            words.insert(0, ASTRAY)
         self._say_all(self._pick(which), words, hurry=hurry)
 
     @precondition(lambda self: self.attached and self.sent)
     @rule(lacking=st.sampled_from([None, None, "busy", "idle", "reply"]), hurry=HURRY)
     def kernel_catches_up(self, lacking: str | None, hurry: bool) -> None:
         """All that was sent is handled in order, perhaps by a kernel that never says one thing."""
+        words: dict[str, Any] = {"busy": "busy", "out": "stream", "reply": ("reply", "ok"), "idle": "idle"}
 
         async def work() -> None:
             for sent in [sent for sent in self.sent if sent.live and not sent.lost]:
-                words: dict[str, Any] = {
-                    "busy": "busy",
-                    "out": "stream",
-                    "reply": ("reply", "ok"),
-                    "idle": "idle",
-                }
                 for word in [words[key] for key in words if key != lacking]:
-                    self._say(sent, word)
+                    self.say(sent, word)
 
         self.run(work(), hurry=hurry)
 
@@ -436,161 +324,61 @@ class Interleavings(RuleBasedStateMachine):
         async def work() -> None:
             if sent.generation == self.generation and not sent.lost:
                 for word in words:
-                    self._say(sent, word)
+                    self.say(sent, word)
 
         self.run(work(), hurry=hurry)
 
     @precondition(lambda self: self.attached and self.sent)
-    @rule(what=st.sampled_from(["busy", "idle", "stream", "reply", "orphan"]))
+    @rule(what=st.sampled_from(["busy", "idle", "stream", "reply", "orphan", "update a", "update b"]))
     def kernel_says_to_others(self, what: str) -> None:
-        """What concerns nobody here."""
-        stranger = messages.execute_request("theirs")
-        stranger.header["session"] = "theirs"
-        stranger.header["msg_id"] = "theirs"
-        stranger.idents = [self.channels._identity]
+        """What concerns nobody here, unless it updates what is shown here."""
 
         async def work() -> None:
-            if what == "reply":
-                self.channels.kernel.send("shell", messages.execute_reply(1, parent=stranger))
-            elif what == "orphan":
-                self.channels.kernel.send("iopub", messages.stream("stdout", "orphan"))
-            elif what == "stream":
-                self.channels.kernel.send("iopub", messages.stream("stdout", "theirs", parent=stranger))
-            else:
-                status = messages.status(what, parent=stranger)  # type: ignore[arg-type]
-                self.meanings[status.msg_id] = partial(self._note_activity, "theirs", what)
-                self.channels.kernel.send("iopub", status)
+            self.say_to_others(what)
 
         self.run(work())
-
-    def _note_activity(self, msg_id: str, state: str) -> None:
-        self.says_status = True
-        if state == "busy":
-            self.active.setdefault(msg_id)
-        else:
-            self.active.pop(msg_id, None)
-
-    def _say(self, sent: Sent, what: Any, also: "Callable[[], None] | None" = None) -> None:
-        """Send it. It counts for the client, and here, when it arrives; an old process's does not count."""
-        parent = sent.message
-        self.tokens += 1
-        text = f"<{parent.msg_id[-4:]}.{self.tokens}>"
-        if isinstance(what, tuple):
-            content = {} if what[1] is None else {"status": what[1]}
-            msg_type = parent.msg_type.replace("_request", "_reply")
-            channel, message = "shell", messages.new_reply(msg_type, content, parent=parent)
-        elif what == "prompt":
-            channel, message = "stdin", messages.input_request(text, parent=parent)
-        else:
-            channel, message = "iopub", _on_iopub(what, text, parent)
-
-        def note() -> None:
-            (also or _nothing)()
-            self._note(sent, what, text)
-
-        if also is not _stale:
-            self.meanings[message.msg_id] = note
-        self.channels.kernel.send(channel, message)
-
-    def _note(self, sent: Sent, what: Any, text: str) -> None:
-        """What this must lead to."""
-        msg_id = sent.message.msg_id
-        if what == "prompt":
-            self.prompts.append((f"re {text}", sent, sent.live))
-        if what in ("busy", "idle"):
-            self.says_status = True
-            if sent.execution is not None:
-                self._note_activity(msg_id, what)
-        if not sent.live:
-            return
-        started = sent.started
-        if what == "busy":
-            sent.busy = True
-        else:
-            sent.begun = True
-        if not started and sent.execution is not None and not sent.given_up:
-            limit = sent.options["timeout"]
-            sent.due = self.loop.time() + limit if limit is not None and sent.due is None else sent.due
-        sent.idle = sent.idle or what == "idle"
-        if isinstance(what, tuple) and sent.reply == ():
-            sent.reply = what[1]
-            self.replied = True
-        if sent.fate is None and (what in OUTPUTS or what == "clear"):
-            sent.read.append("clear_output" if what == "clear" else text)
-            sent.shown = [] if what == "clear" else [*sent.shown, text]
-        if sent.reply != () and (sent.idle or sent.execution is None):
-            sent.live = False
-            sent.end(sent.statuses(self.loop.time()))
-
-    async def _interrupted(self) -> None:
-        """The client interrupts what runs: that must be its own, somebody's wish, and still running."""
-        now = self.loop.time()
-        # What has answered and does not say idle is left out after a while.
-        answered = {sent.message.msg_id for sent in self.sent if sent.reply != ()}
-        active = [msg_id for msg_id in self.active if msg_id not in answered]
-        wanted = [
-            sent
-            for sent in self.sent
-            if sent.execution is not None
-            and sent.live
-            and sent.started
-            and not sent.ended
-            and next(iter(active), sent.message.msg_id) == sent.message.msg_id
-            and (sent.asked or (sent.due is not None and now >= sent.due - 1e-6))
-        ]
-        if not wanted:
-            self.problems.append("an interrupt that nobody wanted")
-            return
-        quiet = [sent for sent in wanted if sent.deaf_until <= now + 1e-6]
-        if not quiet:
-            self.problems.append("a second interrupt while the first is under way")
-            return
-        sent = quiet[0]
-        sent.deaf_until = now + 5.0
-        sent.marked = sent.marked or sent.fate is None
-        if sent.obedient:
-            for what in ("error", ("reply", "error"), "idle"):
-                self._say(sent, what)
 
     # Ends
 
     @precondition(lambda self: self.attached and self.sent)
     @rule(
-        which=st.integers(0, 4),
+        which=st.integers(0, LAST),
         what=st.sampled_from(USUAL),
-        leftovers=st.lists(st.sampled_from(USUAL), max_size=2),
+        leftovers=st.lists(st.sampled_from((*USUAL, "update a")), max_size=2),
     )
     def somebody_restarts(self, which: int, what: Any, leftovers: list[Any]) -> None:
         """Another process speaks, of a request of ours or not; messages of the old one come late."""
         current = [sent for sent in self.sent if sent.generation == self.generation and not sent.lost]
-        evidence = current[which] if which < len(current) else None
+        evidence = current[which] if which < min(LAST, len(current)) else None
         # The first message of all tells nothing about a restart, so one of the old process has to have come.
         self.run(self._hear_strangers())
         if evidence is not None and (evidence.started or not evidence.live):
             evidence = None
+        # Each channel keeps its order, and the new process handles this one: those behind it are to come.
+        after = [] if evidence is None else current[current.index(evidence) :]
+        spared = [sent for sent in after if sent.channel == after[0].channel]
 
-        def note() -> None:
+        def note(message: Message) -> None:
             for sent in current:
-                if sent is evidence:
-                    break
-                sent.live, sent.lost = False, True
-                sent.end(KernelRestarted)
+                if sent not in spared:
+                    sent.live, sent.lost = False, True
+                    sent.end(KernelRestarted)
             self.active.clear()
             self.says_status = self.replied = False
+            self.another_process()
 
         async def work() -> None:
-            old = self.channels.kernel.session
-            self.channels.kernel.session = new = Session(_KEY)
+            old = self.new_session()
             if evidence is None:
                 message = messages.stream("stdout", "new")
                 self.meanings[message.msg_id] = note
                 self.channels.kernel.send("iopub", message)
             else:
-                self._say(evidence, what, note)
-            self.channels.kernel.session = old
+                self.say(evidence, what, note)
+            new, self.channels.kernel.session = self.channels.kernel.session, old
             for word in leftovers:
                 for sent in current[:2]:
-                    self._say(sent, word, _stale)
+                    self.say(sent, word, stale=True)
             self.channels.kernel.session = new
 
         self.run(work())
@@ -605,21 +393,21 @@ class Interleavings(RuleBasedStateMachine):
 
         async def work() -> None:
             if how == "it dies":
-                self.client.refuse(_died)
+                self.client.refuse(died)
                 await self.loop.settle()
-                self._all_end(KernelDied)
+                self.all_end(KernelDied)
             elif how == "lost":
                 self.channels.kernel.close(OSError("lost"))
                 await self.loop.settle()
-                self._all_end(ClientClosed)
+                self.all_end(ClientClosed)
             else:
-                self._all_end(KernelDied)
-            await self.client.detach(_died, discard=how == "it dies")
+                self.all_end(KernelDied)
+            await self.client.detach(died, discard=how == "it dies")
             await self.loop.settle()
             with pytest.raises(KernelDied):
                 self.client.execute("nobody is there")
             if again:
-                self._attach()
+                self.attach()
             self.attached = again
 
         self.run(work())
@@ -628,164 +416,28 @@ class Interleavings(RuleBasedStateMachine):
     @rule()
     def new_channels(self) -> None:
         async def work() -> None:
-            self._attach()
+            self.attach()
 
         self.run(work())
-
-    def _all_end(self, error: type[Exception]) -> None:
-        for sent in self.sent:
-            sent.live = False
-            sent.end(error)
-        self.prompts = [question for question in self.prompts if question[0] in self.answers]
-
-    # Comparison
 
     @invariant()
     def each_is_as_it_must_be(self) -> None:
         assert self.problems == [], self.problems
-        if not self.settled:
-            return
-        for sent in self.sent:
-            waiting = sent.execution or sent.answer
-            assert waiting is not None
-            assert waiting.done() == (sent.fate is not None), (sent.message.msg_id, waiting, vars(sent))
-            for reading, seen in sent.reads:
-                assert reading.cancelled() or seen == sent.read
-        # A question is withdrawn when its request ends.
-        assert self.answers == [text for text, _, _ in self.prompts if text in self.answers]
-        for text, sent, live in self.prompts:
-            if sent.live == live and _answerable(text):
-                assert text in self.answers
-        late = {sent.message.msg_id for _, sent, live in self.prompts if not live}
-        over = {sent.message.msg_id for sent in self.sent if not sent.live} - late
-        assert not over & {*self.client._prompts._asked.values()}
+        if self.settled:
+            self.compare()
 
     def teardown(self) -> None:
         try:
-            self.run(self._finish())
-            self.each_is_as_it_must_be()
+            if self.generation:
+                self.run(self.finish())
+                self.each_is_as_it_must_be()
         finally:
             self.patch.undo()
             self.loop.close()
 
-    async def _finish(self) -> None:
-        await self.client.aclose()
-        await self.loop.settle()
-        self._all_end(ClientClosed)
-        for sent in self.sent:
-            await _check_execution(sent) if sent.execution is not None else await _check_answer(sent)
-        for outcome in await asyncio.gather(*self.interrupting, return_exceptions=True):
-            assert isinstance(outcome, InterruptOutcome | ClientClosed), outcome
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert [timer for timer in self.loop._scheduled if not timer.cancelled()] == []  # type: ignore[attr-defined]
-        client = self.client
-        under_way, deadlines = client._under_way, client._deadlines
-        left = [under_way._executions, under_way._replies, under_way._conditions, under_way._grace_timers]
-        left += [deadlines._queue_clocks._timers, deadlines._run_clocks._timers]
-        left += [deadlines._run_limits, deadlines._given_up, under_way.router.requests]
-        assert left == [{}] * 9, left
-        assert (client._budget.used, client._budget._holders) == (0, {})
-
-
-async def _check_execution(sent: Sent) -> None:
-    execution, fate = sent.execution, sent.fate
-    assert execution is not None
-    assert fate is not None
-    if isinstance(fate, set):
-        result = await execution
-        assert result.status in fate
-    else:
-        with pytest.raises(fate) as caught:
-            await execution
-        assert type(caught.value) is fate
-        result = caught.value.result
-    assert [_text(output) for output in result.outputs] == _joined(result, sent.shown)
-    for wait in sent.waits:
-        outcome = (await asyncio.gather(wait, return_exceptions=True))[0]
-        assert outcome is result or isinstance(outcome, asyncio.CancelledError | Exception)
-        assert isinstance(outcome, asyncio.CancelledError) or isinstance(fate, set) == (outcome is result)
-    for reading, seen in sent.reads:
-        error = (await asyncio.gather(reading, return_exceptions=True))[0]
-        if isinstance(error, asyncio.CancelledError):
-            assert seen == sent.read[: len(seen)]
-        else:
-            assert seen == sent.read
-            assert error is None if isinstance(fate, set) else isinstance(error, fate)
-
-
-async def _check_answer(sent: Sent) -> None:
-    assert sent.answer is not None
-    outcome = (await asyncio.gather(sent.answer, return_exceptions=True))[0]
-    if sent.cancelled and isinstance(outcome, asyncio.CancelledError):
-        return
-    if isinstance(sent.fate, set):
-        assert isinstance(outcome, Message)
-        assert outcome.parent_id == sent.message.msg_id
-    else:
-        assert sent.fate is not None
-        assert type(outcome) is sent.fate
-
-
-def _on_iopub(what: str, text: str, parent: Message) -> Message:
-    if what in ("busy", "idle"):
-        return messages.status(what, parent=parent)  # type: ignore[arg-type]
-    if what == "input":
-        return messages.execute_input("x", 1, parent=parent)
-    if what == "stream":
-        return messages.stream("stdout", text, parent=parent)
-    if what == "display_data":
-        return messages.display_data({"text/plain": text}, parent=parent)
-    if what == "execute_result":
-        return messages.execute_result(1, {"text/plain": text}, parent=parent)
-    if what == "error":
-        return messages.error(text, "", [], parent=parent)
-    if what == "clear":
-        return messages.clear_output(parent=parent)
-    return messages.new_message("status", {"execution_state": ["no", "state"]}, parent=parent)
-
-
-def _text(output: dict[str, Any]) -> str:
-    kind = output["output_type"]
-    text: str = output["text"] if kind == "stream" else ""
-    return text or (output["ename"] if kind == "error" else output["data"]["text/plain"])
-
-
-def _joined(result: ExecutionResult, texts: list[str]) -> list[str]:
-    """The texts as they stand in the outputs, where neighbours in a stream are one."""
-    left = list(texts)
-    joined = []
-    for output in result.outputs:
-        count = max(1, _text(output).count("<")) if output["output_type"] == "stream" else 1
-        joined.append("".join(left[:count]))
-        del left[:count]
-    return [*joined, *left]
-
-
-def _token(message: Any) -> str:
-    if message.msg_type == "clear_output":
-        return "clear_output"
-    return _text({"output_type": message.msg_type, **message.content})
-
-
-def _answerable(prompt: str) -> bool:
-    """Whether the application knows an answer; otherwise it thinks until it is told not to."""
-    return prompt[-2] in "02468"
-
-
-def _nothing() -> None:
-    """Means nothing."""
-
-
-def _stale() -> None:
-    """Comes from a process that has gone."""
-
-
-def _died(result: ExecutionResult | None) -> Exception:
-    return KernelDied(None, result)
-
 
 def test_whatever_order_things_happen_in_each_request_ends_as_it_must() -> None:
-    """Once, truthfully, with its own output, and leaving nothing behind."""
+    """Once, truthfully, with its own output within the limits, and leaving nothing behind."""
     run_state_machine_as_test(
         Interleavings,
         settings=settings(

@@ -241,7 +241,7 @@ async def test_a_kernel_that_is_not_ready_in_time(
 
     provider.quirks, provider.on_launch = quirks, prepare
     with pytest.raises(StartupTimeout, match=text) as caught:
-        await launch("fake/kernel", finder=finder, startup_timeout=0.1)
+        await launch("fake/kernel", finder=finder, startup_timeout=0.5)
 
     assert "loading a large library" in str(caught.value)
     assert provider.managers[0].closed

@@ -1,7 +1,7 @@
 """One kernel for all the behaviours in a module, alone or beside a second client that works on it.
 
-Each module runs with each kind of kernel, alone and (with LONG_TESTS=1) accompanied, on one loop. What a
-behaviour breaks, such as a kernel that dies of an interrupt, is mended before the next.
+Each module runs with each kind of kernel, alone and accompanied (most with LONG_TESTS=1 only), on one loop.
+What a behaviour breaks, such as a kernel that dies of an interrupt, is mended before the next.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ SETTINGS = [
 ]
 
 
-SHORT_FORM = (PYTHON3, IPYKERNEL6, DENO)
-"""The kernels that behave alike whatever else the machine does."""
+ACCOMPANIED_IN_SHORT_FORM = (PYTHON3,)
+"""The kernels that are tested beside another client in any case."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,9 @@ class Shared:
 def setting(request: pytest.FixtureRequest) -> tuple[Kind, bool]:
     """A kind of kernel, and whether there is a second client."""
     kind, accompanied = request.param
-    if (accompanied or kind not in SHORT_FORM) and not os.environ.get("LONG_TESTS"):
-        pytest.skip(
-            "in the long form only (LONG_TESTS=1), which takes minutes and does not pass as a whole yet"
-        )
+    short = not accompanied or kind in ACCOMPANIED_IN_SHORT_FORM
+    if not short and not os.environ.get("LONG_TESTS"):
+        pytest.skip("in the long form only (LONG_TESTS=1), which takes minutes more")
     require(kind.kernel_type)
     return kind, accompanied
 

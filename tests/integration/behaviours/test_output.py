@@ -56,7 +56,11 @@ async def test_a_display_is_updated_in_both_of_two_that_show_it(kernel, kind):
     """Whoever awaits them, and in whatever order."""
     if not kind.display or kind.kernel_type == "bash":
         pytest.skip("it shows nothing twice under one id")
-    shown = [kernel.execute(kind.display % "twice") for _ in range(2)]
+    shown = []
+    for _ in range(2):
+        shown.append(kernel.execute(kind.display % "twice"))
+        if kind.mixes_clients:  # and what it says of one request with what it says of another
+            await shown[-1]
     await kernel.execute(kind.update % "twice")
     for execution in shown:
         (output,) = (await execution).outputs
@@ -98,9 +102,9 @@ async def test_much_output_arrives_whole_and_in_order(kernel, kind):
     async for message in execution:
         seen += message.content["text"]
         await asyncio.sleep(0)
-    assert seen == NUMBERS
-    assert (await execution).stdout == NUMBERS
-    assert await text(execution) == NUMBERS
+    assert seen.replace(kind.stray, "") == NUMBERS
+    assert (await execution).stdout == seen
+    assert await text(execution) == seen
 
 
 async def test_over_its_limit_head_and_tail_are_kept(kernel, kind):
@@ -109,8 +113,9 @@ async def test_over_its_limit_head_and_tail_are_kept(kernel, kind):
     result = await execution
     assert result.status == "ok"
     assert result.dropped > 0
-    assert NUMBERS.startswith(result.stdout[:1])  # which may be a message of its own
-    assert NUMBERS.endswith(result.stdout[-4:])
+    shown = result.stdout.replace(kind.stray, "")
+    assert NUMBERS.startswith(shown[:1])  # which may be a message of its own
+    assert NUMBERS.endswith(shown[-4:])
     assert len(result.stdout) < len(NUMBERS)
     items = [item async for item in execution]
     assert [item.count for item in items if isinstance(item, OutputDropped)] == [result.dropped]
