@@ -28,7 +28,10 @@ class BadKernelSpec(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class KernelSpec:
-    """One kernelspec. ``name`` is in lower case, ``directory`` holds kernel.json and other resources."""
+    """One kernelspec. ``name`` is in lower case, ``directory`` holds kernel.json and other resources.
+
+    ``protocol_version`` is that of the messaging protocol which the kernel speaks, if it says so.
+    """
 
     name: str
     directory: Path
@@ -38,6 +41,7 @@ class KernelSpec:
     interrupt_mode: InterruptMode = "signal"
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    protocol_version: str = ""
 
     @property
     def prefix(self) -> Path | None:
@@ -111,6 +115,7 @@ def read_kernelspec(directory: Path) -> KernelSpec:
         interrupt_mode=_interrupt_mode(file, spec),
         env=env,
         metadata=_mapping(file, spec, "metadata"),
+        protocol_version=_text(file, spec, "kernel_protocol_version", ""),
     )
 
 

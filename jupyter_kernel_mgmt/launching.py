@@ -1,10 +1,11 @@
 """Plain values between applications and providers: what is asked for, and what comes back."""
 
+import os
 import re
 import signal
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,17 @@ from jupyter_protocol import ConnectionInfo
 from .channels import Channels
 from .managerbase import BlockingManagerBase, KernelManagerBase
 
-Transport = Literal["auto", "ipc", "tcp"]
+Transport = Literal["auto", "ipc", "tcp", "own-ports", "handshake", "picked-ports"]
+"""How a kernel comes to its addresses: over tcp the best of three ways, or the last three by name."""
+
+Encryption = Literal["auto", "required", "disabled"]
+EnvPolicy = Literal["inherit", "replace"] | Collection[str]
+"""What a kernel's environment starts from: all of ours, nothing, or what has one of these names."""
+
+Output = Literal["inherit"] | os.PathLike[str] | Callable[[str], None] | None
+"""Where stdout and stderr go besides the tail that is always kept: to our stderr, to the end of a file, to a
+callable that gets each line, in the loop; None: nowhere."""
+
 InterruptMode = Literal["signal", "message"]
 OnProgress = Callable[[str, float | None], None]
 """Called with a text and the fraction done (0 to 1, or None where it is not known)."""
@@ -34,13 +45,38 @@ class KernelTypeInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a kernel's process may use, each of its children likewise. None: what it inherits.
+
+    ``memory`` is address space in bytes, ``cpu_time`` seconds of processor time, after which it gets
+    SIGXCPU and soon SIGKILL, ``open_files`` a number of descriptors, ``nice`` the niceness, -20 to 19.
+    Raises `ValueError` for what is not positive, or no niceness.
+    """
+
+    memory: int | None = None
+    cpu_time: int | None = None
+    open_files: int | None = None
+    nice: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("memory", "cpu_time", "open_files"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} must be more than 0, not {value!r}")
+        if self.nice is not None and not -20 <= self.nice <= 19:
+            raise ValueError(f"nice must be from -20 to 19, not {self.nice!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
     """What an application wants of a launch.
 
-    ``cwd`` and ``env`` (added to the inherited environment) are for the kernel's process.
-    ``launch_params`` fill the places of their names in the kernel's command. ``deadline`` is a time of
-    `time.monotonic` after which nobody waits any more, or None. ``previous`` is the `Launched` that the
-    new kernel takes the place of: it keeps that one's addresses and keys where the provider can.
+    ``cwd`` and ``env`` (added to what ``env_policy`` lets it inherit) are for the kernel's process, and so
+    are ``limits``; ``prefix`` is put before its command, as for a sandbox. ``output`` says where stdout and
+    stderr go besides the tail, ``encryption`` whether its sockets are to be encrypted. ``launch_params``
+    fill the places of their names in the kernel's command. ``deadline`` is a time of `time.monotonic` after
+    which nobody waits any more, or None. ``previous`` is the `Launched` that the new kernel takes the place
+    of: it keeps that one's addresses and keys where the provider can.
 
     A provider refuses what it cannot do with `Unsupported`, by the field's name. Raises `ValueError` for a
     ``kernel_id`` that could not be part of a file's name.
@@ -49,8 +85,13 @@ class LaunchRequest:
     kernel_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     cwd: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env_policy: EnvPolicy = "inherit"
     launch_params: Mapping[str, Any] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    prefix: tuple[str, ...] = ()
     transport: Transport = "auto"
+    encryption: Encryption = "auto"
+    output: Output = field(default=None, repr=False)
     deadline: float | None = None
     on_progress: OnProgress | None = field(default=None, repr=False)
     previous: "Launched | None" = field(default=None, repr=False)

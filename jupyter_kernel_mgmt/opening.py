@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Coroutine, Generator, Mapping
+from collections.abc import Coroutine, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from .discovery import KernelFinder, shared_finder
 from .events import EventLog, LaunchProgress, OnEvent
 from .exceptions import LaunchError
 from .kernel import Kernel
-from .launching import Launched, LaunchRequest, OnProgress, Transport
+from .launching import Encryption, EnvPolicy, Launched, LaunchRequest, Limits, OnProgress, Output, Transport
 from .managerbase import BlockingManagerBase, KernelManagerBase
 from .subproc.place import runtime_directory
 from .wire_trace import WireTrace
@@ -72,8 +72,13 @@ def launch(
     *,
     cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
+    env_policy: EnvPolicy = "inherit",
     launch_params: Mapping[str, Any] | None = None,
+    limits: Limits | None = None,
+    prefix: Sequence[str] = (),
     transport: Transport = "auto",
+    encryption: Encryption = "auto",
+    output: Output = None,
     startup_timeout: float = STARTUP_TIMEOUT,
     unresponsive_after: float | None = None,
     stdin: StdinHandler | None = None,
@@ -84,11 +89,18 @@ def launch(
     """Start a kernel and wait until it is ready. ``await`` it or use ``async with``; the `Kernel` is owned.
 
     ``kernel_type`` is ``"provider/name"``; ``"python3"`` alone means ``"spec/python3"``, and the default is
-    the ipykernel that this interpreter can import. ``cwd`` and ``env`` (added to ours) are for its process.
-    ``launch_params`` fill places in its command. ``startup_timeout`` is in seconds. ``stdin`` is an async
-    callable ``(prompt, password) → str``. ``finder`` is whose providers are used (by default one for this
-    loop, for as long as kernels of it are open). ``on_event(event)`` hears everything from the first
-    progress on. ``trace`` is shown every message that passes, without secrets (see `log_trace`).
+    the ipykernel that this interpreter can import. ``cwd`` and ``env`` are for its process; ``env_policy``
+    says what of ours the environment starts from: ``"inherit"`` (all), ``"replace"`` (nothing) or the names
+    in a collection. ``limits`` bound what it may use (Linux), ``prefix`` is a command to run it under, such
+    as a sandbox. ``launch_params`` fill places in its command. ``startup_timeout`` is in seconds. ``stdin``
+    is an async callable ``(prompt, password) → str``. ``finder`` is whose providers are used (by default
+    one for this loop, for as long as kernels of it are open). ``on_event(event)`` hears everything from the
+    first progress on. ``trace`` is shown every message that passes, without secrets (see `log_trace`).
+
+    ``transport`` is ``"auto"``, ``"ipc"`` or ``"tcp"``; what was chosen, and why, is logged. ``encryption``
+    is ``"auto"`` (on tcp, for kernels that declare it), ``"required"`` or ``"disabled"``. Of stdout and
+    stderr the end is always kept; ``output`` gets all of it besides: a `Path` of a file to add it to, a
+    callable for each line, or ``"inherit"`` for our stderr.
 
     ``unresponsive_after`` seconds without a sign of life from a process that is stopped, or from a kernel
     whose heartbeat ought to answer, give an `Unresponsive` event, and a `KernelUnresponsive` to those who
@@ -102,8 +114,13 @@ def launch(
     request = LaunchRequest(
         cwd=None if cwd is None else Path(cwd),
         env=dict(env or {}),
+        env_policy=env_policy,
         launch_params=dict(launch_params or {}),
+        limits=limits or Limits(),
+        prefix=tuple(prefix),
         transport=transport,
+        encryption=encryption,
+        output=output,
     )
     options = KernelOptions(
         startup_timeout=startup_timeout, unresponsive_after=unresponsive_after, stdin=stdin, trace=trace

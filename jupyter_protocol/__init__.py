@@ -1,7 +1,7 @@
 """Jupyter messages, packing, signing and ZMQ sockets on asyncio, for clients and kernels."""
 
 from . import messages
-from .connection import CHANNELS, ConnectionInfo
+from .connection import CHANNELS, ConnectionInfo, write_private
 from .exceptions import (
     ChannelClosed,
     DuplicateSignature,
@@ -15,7 +15,7 @@ from .heartbeat import Heartbeat
 from .messages import Message
 from .packers import Packer
 from .session import Session
-from .sockets import ClientSockets, KernelSockets
+from .sockets import ClientSockets, KernelSockets, RegistrationSocket, curve_keys, has_curve
 
 __all__ = [
     # messages
@@ -27,10 +27,14 @@ __all__ = [
     # where kernels are
     "CHANNELS",
     "ConnectionInfo",
+    "curve_keys",
+    "has_curve",
+    "write_private",
     # sockets
     "ClientSockets",
     "Heartbeat",
     "KernelSockets",
+    "RegistrationSocket",
     # errors
     "ChannelClosed",
     "DuplicateSignature",

@@ -123,20 +123,25 @@ class ConnectionInfo:
             raise ValueError(f"{os.fspath(path)} is not a connection file: {error}") from error
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write a connection file that only its owner may read (mode 0600).
+        """Write a connection file: `write_private` of `to_dict`."""
+        write_private(path, self.to_dict())
 
-        In one step: a reader sees the old file or the new one, never a part. Raises `OSError`.
-        """
-        target = Path(path)
-        descriptor, temporary = mkstemp(prefix=f".{target.name}.", dir=target.parent)  # made with mode 0600
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(self.to_dict(), file, indent=2)
-            Path(temporary).replace(target)
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
+
+def write_private(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
+    """Write a JSON file that only its owner may read (mode 0600).
+
+    In one step: a reader sees the old file or the new one, never a part. Raises `OSError`.
+    """
+    target = Path(path)
+    descriptor, temporary = mkstemp(prefix=f".{target.name}.", dir=target.parent)  # made with mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(values, file, indent=2)
+        Path(temporary).replace(target)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
 
 
 def _port(name: str, value: object) -> int:

@@ -2,7 +2,9 @@
 
 import sys
 from collections.abc import Generator
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from typing import Any
 
 from ..exceptions import NoSuchKernel
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
@@ -10,6 +12,7 @@ from ..providerbase import KernelProviderBase
 from ..subproc import SubprocessLauncher
 
 NAME = "kernel"
+CURVE_VERSION = 7  # of ipykernel: the first that can encrypt
 ARGV = (sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}")
 
 
@@ -21,8 +24,10 @@ class IPykernelProvider(KernelProviderBase):
     def find_kernels(self) -> Generator[tuple[str, KernelTypeInfo], None, None]:
         """Yield the kernel type if there is an ipykernel."""
         if find_spec("ipykernel") is not None:
-            version = f"{sys.version_info.major}.{sys.version_info.minor}"
-            yield NAME, KernelTypeInfo(display_name=f"Python {version} (here)", language="python", argv=ARGV)
+            metadata = _metadata()
+            number = f"{sys.version_info.major}.{sys.version_info.minor}"
+            name = f"Python {number} (here)"
+            yield NAME, KernelTypeInfo(display_name=name, language="python", argv=ARGV, metadata=metadata)
 
     async def launch(self, name: str, request: LaunchRequest) -> Launched:
         """Start ipykernel. See `SubprocessLauncher.launch`; raises `NoSuchKernel` where there is none."""
@@ -31,4 +36,15 @@ class IPykernelProvider(KernelProviderBase):
         if find_spec("ipykernel") is None:
             where = f"the packages of {sys.executable}; to get it: {sys.executable} -m pip install ipykernel"
             raise NoSuchKernel(name, searched=[where])
-        return await SubprocessLauncher(ARGV, kernel_name="python3").launch(request)
+        launcher = SubprocessLauncher(ARGV, kernel_name="python3", metadata=_metadata())
+        return await launcher.launch(request)
+
+
+def _metadata() -> dict[str, Any]:
+    """As in the kernelspec that ipykernel installs, without reading one."""
+    try:
+        major = int(version("ipykernel").partition(".")[0])
+    except (PackageNotFoundError, ValueError):  # a checkout on the path
+        major = 0
+    curve = {"supported_encryption": ["curve"]} if major >= CURVE_VERSION else {}
+    return {"debugger": True, **curve}

@@ -15,6 +15,7 @@ from ..kernelspec import (
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase
 from ..subproc import SubprocessLauncher
+from ..subproc.arrival import Registrations
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class KernelSpecProvider(KernelProviderBase):
 
     def __init__(self, directories: list[Path] | None = None) -> None:
         self.directories = directories
+        self._registrations = Registrations()
 
     async def find_kernels(self) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:
         """Yield a kernel type for each usable kernelspec."""
@@ -53,6 +55,8 @@ class KernelSpecProvider(KernelProviderBase):
             env=spec.env,
             interrupt_mode=spec.interrupt_mode,
             metadata=spec.metadata,
+            protocol_version=spec.protocol_version,
+            registrations=self._registrations,
             fields={"resource_dir": str(spec.directory), "prefix": str(spec.prefix or "")},
         )
         return await launcher.launch(request)

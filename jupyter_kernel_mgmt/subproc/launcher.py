@@ -3,21 +3,29 @@
 import logging
 import os
 import re
-import string
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from jupyter_protocol import has_curve
+
 from ..exceptions import LaunchError, Unsupported
 from ..launcherbase import KernelLauncherBase
-from ..launching import InterruptMode, Launched, LaunchRequest
+from ..launching import ExitInfo, InterruptMode, Launched, LaunchRequest, Output
+from .addresses import ipc_obstacle, socket_directory
+from .arrival import Registrations, expected
+from .encryption import decide
+from .environment import kernel_environment
+from .limits import limit, refuse_what_cannot_be_limited
 from .manager import SubprocessManager
 from .output import OutputPipe
 from .place import Place
 from .sigint import popen
-from .transports import choose, ipc_obstacle, socket_directory
+from .sinks import make_sink
+from .transports import choose
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +37,8 @@ class SubprocessLauncher(KernelLauncherBase):
 
     ``argv`` is the command; ``{connection_file}``, the names in ``fields`` and those of the request's
     launch parameters are filled in. ``env`` is added to the inherited environment, ``${NAME}`` in it
-    replaced. ``metadata`` is the kernelspec's.
+    replaced. ``metadata`` and ``protocol_version`` are the kernelspec's. Kernels that register do so at
+    one socket for all launchers that share ``registrations``.
     """
 
     def __init__(
@@ -40,42 +49,44 @@ class SubprocessLauncher(KernelLauncherBase):
         env: Mapping[str, str] | None = None,
         interrupt_mode: InterruptMode = "signal",
         metadata: Mapping[str, Any] | None = None,
+        protocol_version: str = "",
         fields: Mapping[str, str] | None = None,
+        registrations: Registrations | None = None,
     ) -> None:
         self.argv = tuple(argv)
         self.kernel_name = kernel_name
         self.env = dict(env or {})
         self.interrupt_mode: InterruptMode = interrupt_mode
         self.metadata = dict(metadata or {})
+        self.protocol_version = protocol_version
         self.fields = dict(fields or {})
+        self._registrations = registrations
 
     async def launch(self, request: LaunchRequest) -> Launched:
         """Start the process; it need not be ready when this returns.
 
-        Raises `LaunchError` where the command cannot be run or files cannot be written, `Unsupported` for
-        a launch parameter that the command has no place for. Nothing is awaited, so that a launch is not
-        cancelled half-way.
+        Where the kernel chooses its ports itself, this waits until it has told them. Raises `LaunchError`
+        where the command cannot be run, files cannot be written or the kernel ends before that;
+        `StartupTimeout` when it has not told them by the request's deadline; `Unsupported` for what the
+        command has no place for or this system cannot do. Cancelling it ends the process and leaves nothing.
         """
+        refuse_what_cannot_be_limited(request.limits)
         place = self._place(request)
+        manager: SubprocessManager | None = None
+        argv: tuple[str, ...] = ()
         try:
-            argv = fill_in(
-                self.argv,
-                {**self.fields, "connection_file": str(place.connection_file)},
-                request.launch_params,
-            )
-            env = kernel_environment(os.environ, self.env, request.env)
-            process, output = start(argv, env=env, cwd=request.cwd)
-            try:
-                manager = SubprocessManager(request.kernel_id, process, output, place)
-            except BaseException:
-                output.close()
-                _abandon(process)
-                raise
-        except (OSError, RuntimeError) as error:  # no descriptor or no thread to be had
-            place.release()
-            raise LaunchError(f"the kernel's process cannot be watched: {error}") from error
-        except BaseException:
-            place.release()
+            fields = {**self.fields, "connection_file": str(place.connection_file)}
+            argv = (*request.prefix, *fill_in(self.argv, fields, request.launch_params))
+            async with expected(place, request, self._registrations or Registrations()) as arrive:
+                manager = self._start(argv, request, place)
+                place.connection_info = await arrive(manager.exited)
+        except BaseException as error:
+            if manager is None:
+                place.release()
+            else:
+                await manager.aclose()
+                if isinstance(error, LaunchError):
+                    _explain(error, argv, await manager.output_tail())
             raise
         return Launched(
             connection_info=place.connection_info,
@@ -84,6 +95,20 @@ class SubprocessLauncher(KernelLauncherBase):
             interrupt_mode=self.interrupt_mode,
             command=argv,
         )
+
+    def _start(self, argv: tuple[str, ...], request: LaunchRequest, place: Place) -> SubprocessManager:
+        env = kernel_environment(os.environ, self.env, request.env, request.env_policy)
+        try:
+            process, output = start(argv, env=env, cwd=request.cwd, output=request.output)
+            try:
+                limit(process.pid, request.limits)
+                return SubprocessManager(request.kernel_id, process, output, place)
+            except BaseException:
+                output.close()
+                _abandon(process)
+                raise
+        except (OSError, RuntimeError) as error:  # no descriptor or no thread to be had
+            raise LaunchError(f"the kernel's process cannot be watched: {error}") from error
 
     def _place(self, request: LaunchRequest) -> Place:
         """The place of the kernel that this one follows, or a new one."""
@@ -95,11 +120,21 @@ class SubprocessLauncher(KernelLauncherBase):
             request.transport,
             argv=self.argv,
             metadata=self.metadata,
+            protocol_version=self.protocol_version,
             # mkdtemp appends eight letters to the prefix
             ipc_obstacle=ipc_obstacle(socket_directory() / "jupyter-xxxxxxxx"),
         )
-        log.info("Kernel %s uses %s: %s", request.kernel_id, choice.transport, choice.reason)
-        return Place.create(request.kernel_id, self.kernel_name, choice)
+        encrypted = decide(
+            request.encryption, transport=choice.transport, metadata=self.metadata, available=has_curve()
+        )
+        log.info("Kernel %s uses %s: %s", request.kernel_id, choice.way, choice.reason)
+        log.info(
+            "Kernel %s is%s encrypted: %s",
+            request.kernel_id,
+            "" if encrypted.curve else " not",
+            encrypted.reason,
+        )
+        return Place.create(request.kernel_id, self.kernel_name, choice, curve=encrypted.curve)
 
 
 def fill_in(argv: Sequence[str], fields: Mapping[str, str], params: Mapping[str, Any]) -> tuple[str, ...]:
@@ -120,50 +155,39 @@ def fill_in(argv: Sequence[str], fields: Mapping[str, str], params: Mapping[str,
     )
 
 
-def kernel_environment(
-    inherited: Mapping[str, str], spec: Mapping[str, str], request: Mapping[str, str]
-) -> dict[str, str]:
-    """The environment of a kernel: ours, then the kernelspec's, then the request's.
-
-    Source: How kernels work, "Kernel specs" (``env``).
-    """
-    env = dict(inherited)
-    env.pop("PYTHONEXECUTABLE", None)  # it would make another Python believe that it is this one
-    env |= {name: string.Template(value).safe_substitute(inherited) for name, value in spec.items()}
-    env |= request
-    env["JPY_PARENT_PID"] = str(os.getpid())
-    return env
-
-
 def start(
-    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None, output: Output = None
 ) -> tuple[subprocess.Popen[bytes], OutputPipe]:
     """Start a process in a group of its own, with its output going to a pipe and no input.
+
+    ``output`` gets what comes out of the pipe.
 
     Raises `LaunchError`, naming what is missing, or `OSError` and `RuntimeError` where this process has no
     descriptor or thread left for it.
     """
-    read_end, write_end = os.pipe()
+    sink = make_sink(output)
+    with ExitStack() as undo:
+        if sink is not None:
+            undo.callback(sink.close)
+        read_end, write_end = os.pipe()
+        try:
+            undo.callback(os.close, read_end)
+            process = popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                cwd=cwd,
+                env=env,
+                start_new_session=sys.platform != "win32",
+            )
+        except (OSError, ValueError) as error:
+            raise LaunchError(_why_not_started(argv, cwd, error), command=argv) from error
+        finally:
+            os.close(write_end)
+        undo.pop_all()  # both belong to the pipe from here on
     try:
-        process = popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=write_end,
-            stderr=write_end,
-            cwd=cwd,
-            env=env,
-            start_new_session=sys.platform != "win32",
-        )
-    except (OSError, ValueError) as error:
-        os.close(read_end)
-        raise LaunchError(_why_not_started(argv, cwd, error), command=argv) from error
-    except BaseException:
-        os.close(read_end)
-        raise
-    finally:
-        os.close(write_end)
-    try:
-        return process, OutputPipe(read_end)
+        return process, OutputPipe(read_end, sink)
     except BaseException:
         _abandon(process)
         raise
@@ -172,6 +196,13 @@ def start(
 def _abandon(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     process.wait()
+
+
+def _explain(error: LaunchError, argv: tuple[str, ...], output_tail: str) -> None:
+    """Say of a kernel that did not start what it was and what it wrote."""
+    error.command = argv
+    if error.exit_info is None:
+        error.exit_info = ExitInfo(output_tail=output_tail)
 
 
 def _why_not_started(argv: Sequence[str], cwd: Path | None, error: OSError | ValueError) -> str:

@@ -9,10 +9,10 @@ import sys
 
 from ..launching import ExitInfo
 from ..managerbase import KILL, KernelManagerBase, ProcessState
+from .addresses import port_was_taken
 from .output import OutputPipe
 from .place import Place
 from .proc import look_at
-from .transports import port_was_taken
 from .watcher import has_ended, reap, watch_exit
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,11 @@ class SubprocessManager(KernelManagerBase):
     def pid(self) -> int:
         """The process id, also that of the process group."""
         return self._process.pid
+
+    @property
+    def exited(self) -> "asyncio.Future[ExitInfo]":
+        """Done when the process has ended. To be looked at and waited for, not to be cancelled."""
+        return self._exited
 
     async def is_alive(self) -> bool:
         """Whether the process is there, asked of the operating system now."""

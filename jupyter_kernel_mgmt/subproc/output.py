@@ -1,11 +1,16 @@
 """What kernels write to stdout and stderr, drained by a thread: a busy application stops no kernel."""
 
+import logging
 import os
 import selectors
 import socket
 import threading
 from collections import deque
 from contextlib import ExitStack, suppress
+
+from .sinks import Sink
+
+log = logging.getLogger(__name__)
 
 TAIL_SIZE = 64 * 1024
 """Bytes of output kept of each kernel."""
@@ -16,11 +21,13 @@ _CHUNK = 64 * 1024
 class OutputPipe:
     """The reading end of the pipe that is one kernel's stdout and stderr. Owns the descriptor.
 
-    A thread shared by all kernels of this process reads it and keeps the end.
+    A thread shared by all kernels of this process reads it and keeps the end; a ``sink``, which is owned
+    too, gets all of it.
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, sink: Sink | None = None) -> None:
         self._fd = fd
+        self._sink = sink
         self._guard = threading.Lock()
         self._chunks: deque[bytes] = deque()
         self._size = 0
@@ -30,6 +37,7 @@ class OutputPipe:
             _Drain.watch(self)
         except BaseException:
             os.close(fd)
+            self._close_sink()
             raise
 
     def fileno(self) -> int:
@@ -61,7 +69,22 @@ class OutputPipe:
                 self._size += len(chunk)
                 while self._size - len(self._chunks[0]) >= TAIL_SIZE:
                     self._size -= len(self._chunks.popleft())
+                self._write_to_sink(chunk)
             return True
+
+    def _write_to_sink(self, chunk: bytes) -> None:
+        if self._sink is not None:
+            try:
+                self._sink.write(chunk)
+            except Exception as error:  # noqa: BLE001 - a full disk, a closed terminal: the kernel goes on
+                log.error("A kernel's output goes no further: %s", error)
+                self._close_sink()
+
+    def _close_sink(self) -> None:
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            with suppress(OSError):
+                sink.close()
 
     def close(self) -> None:
         """Read no more and close the descriptor; the tail stays. May be called again."""
@@ -70,6 +93,7 @@ class OutputPipe:
             if not self._closed:
                 self._closed = True
                 os.close(self._fd)
+                self._close_sink()
 
 
 class _Drain:

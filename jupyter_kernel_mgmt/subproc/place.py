@@ -3,15 +3,18 @@
 import logging
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-from jupyter_protocol import ConnectionInfo
+from jupyter_protocol import ConnectionInfo, curve_keys, write_private
 
 from ..exceptions import LaunchError
-from .transports import Choice, ipc_addresses, socket_directory, tcp_addresses
+from .addresses import ipc_addresses, kept_ports, own_ports, socket_directory, tcp_addresses
+from .transports import Choice, Way
 
 log = logging.getLogger(__name__)
 
@@ -20,49 +23,56 @@ class Place:
     """A connection file in Jupyter's runtime directory and, for ipc, a private directory for the sockets.
 
     Counted: made with one holder, and gone from the disk after the last `release`. A restarted kernel
-    holds the place of the one before it, so that its address, key and file stay.
+    holds the place of the one before it, so that its address, key and file stay as far as ``way`` allows.
+    The file is not there until `write`; ``connection_info`` has no ports where the kernel has to choose them.
     """
 
     def __init__(
-        self, connection_info: ConnectionInfo, connection_file: Path, directory: Path | None
+        self, way: Way, connection_info: ConnectionInfo, connection_file: Path, directory: Path | None
     ) -> None:
+        self.way: Way = way
         self.connection_info = connection_info
         self.connection_file = connection_file
         self._directory = directory
         self._holders = 1
 
     @classmethod
-    def create(cls, kernel_id: str, kernel_name: str, choice: Choice) -> "Place":
-        """Choose addresses and a key, and write the file. Raises `LaunchError` where that cannot be done."""
+    def create(cls, kernel_id: str, kernel_name: str, choice: Choice, *, curve: bool = False) -> "Place":
+        """Choose addresses and keys. Raises `LaunchError` where that cannot be done."""
         directory = None
         try:
-            if choice.transport == "ipc":
+            if choice.way == "ipc":
                 directory = Path(tempfile.mkdtemp(prefix="jupyter-", dir=socket_directory()))  # mode 0700
                 addresses = ipc_addresses(directory)
             else:
-                addresses = tcp_addresses()
-            info = ConnectionInfo(kernel_name=kernel_name, **addresses)
-            place = cls(info, runtime_directory() / f"kernel-{kernel_id}.json", directory)
-            place._write()
+                addresses = tcp_addresses() if choice.way == "picked-ports" else own_ports()
+            public, secret = curve_keys() if curve else (None, None)
+            info = ConnectionInfo(
+                kernel_name=kernel_name, **addresses, curve_publickey=public, curve_secretkey=secret
+            )
         except OSError as error:
             _remove(None, directory)
             raise LaunchError(f"a kernel's sockets have no place here: {error}") from error
         except BaseException:
             _remove(None, directory)
             raise
-        return place
+        return cls(choice.way, info, runtime_directory() / f"kernel-{kernel_id}.json", directory)
 
     def hold_again(self) -> None:
         """One holder more, for the next process: the same addresses where they are still to be had."""
         if self._holders == 0:
             raise LaunchError("the files of the kernel's previous process are gone")
-        if self.connection_info.transport == "tcp":
+        if self.way == "handshake":
+            self.connection_info = replace(self.connection_info, **own_ports())
+        elif self.way == "own-ports":
+            addresses = kept_ports(self.connection_info) or own_ports()
+            self.connection_info = replace(self.connection_info, **addresses)
+        elif self.way == "picked-ports":
             try:
                 addresses = tcp_addresses(self.connection_info)
             except OSError as error:
                 raise LaunchError(f"no ports can be had: {error}") from error
             self.connection_info = replace(self.connection_info, **addresses)
-        self._write()
         self._holders += 1
 
     def release(self) -> None:
@@ -72,11 +82,15 @@ class Place:
             return
         _remove(self.connection_file, self._directory)
 
-    def _write(self) -> None:
+    def write(self, values: Mapping[str, Any] | None = None) -> None:
+        """Write the connection file, or what is to stand in it until the kernel has ports.
+
+        Raises `LaunchError`, saying what to do.
+        """
         directory = self.connection_file.parent
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.connection_info.write(self.connection_file)
+            write_private(self.connection_file, self.connection_info.to_dict() if values is None else values)
         except OSError as error:
             raise LaunchError(
                 f"the connection file {self.connection_file} cannot be written: {error.strerror}; make "

@@ -11,6 +11,17 @@ RECONNECT_INTERVAL = 10
 """Milliseconds between attempts to connect: a kernel that starts is met as soon as it binds."""
 
 
+def has_curve() -> bool:
+    """Whether the ZMQ library here can encrypt."""
+    return bool(zmq.has("curve"))
+
+
+def curve_keys() -> tuple[str, str]:
+    """A new key pair for a kernel, public and secret, each 40 characters of Z85. Needs `has_curve`."""
+    public, secret = zmq.curve_keypair()
+    return public.decode(), secret.decode()
+
+
 def connecting_socket(
     context: "zmq.Context[zmq.Socket[bytes]]", kind: int, info: ConnectionInfo
 ) -> "zmq.Socket[bytes]":

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from jupyter_kernel_mgmt import LaunchError, LaunchRequest, SubprocessLauncher, Unsupported
 from jupyter_kernel_mgmt.launching import Launched
-from jupyter_kernel_mgmt.subproc.launcher import fill_in, kernel_environment, start
+from jupyter_kernel_mgmt.subproc.launcher import fill_in, start
 from jupyter_kernel_mgmt.subproc.place import runtime_directory
 from jupyter_kernel_mgmt.testing import FakeManager, MemoryChannels
 from jupyter_kernel_mgmt.testing._residue import Residue
@@ -131,53 +131,6 @@ def test_a_launch_parameter_that_would_do_nothing_is_refused(name: str, argv: li
         fill_in(argv, FIELDS, {name: 1})
 
     assert caught.value.option == "launch_params"
-
-
-# The environment
-
-INHERITED = {"HOME": "/home/u", "PATH": "/bin", "PYTHONEXECUTABLE": "/usr/bin/python2", "LANG": "C"}
-
-
-@pytest.mark.parametrize(
-    ("spec", "asked", "expected"),
-    [
-        ({}, {}, {}),
-        ({"A": "1"}, {}, {"A": "1"}),
-        ({"A": "${HOME}/a:$PATH"}, {}, {"A": "/home/u/a:/bin"}),
-        ({"A": "${NO_SUCH} $ $$ 100%"}, {}, {"A": "${NO_SUCH} $ $ 100%"}),
-        ({"PATH": "/opt/bin:${PATH}"}, {}, {"PATH": "/opt/bin:/bin"}),
-        ({"A": "${B}", "B": "1"}, {}, {"A": "${B}", "B": "1"}),
-        ({"LANG": "de"}, {"LANG": "fr"}, {"LANG": "fr"}),
-        ({}, {"LANG": "fr", "B": "${HOME}"}, {"LANG": "fr", "B": "${HOME}"}),
-        ({"PYTHONEXECUTABLE": "/x"}, {}, {"PYTHONEXECUTABLE": "/x"}),
-        ({}, {"PYTHONEXECUTABLE": "/y"}, {"PYTHONEXECUTABLE": "/y"}),
-    ],
-)
-def test_the_environment_is_ours_then_the_specs_then_the_requests(
-    spec: dict[str, str], asked: dict[str, str], expected: dict[str, str]
-) -> None:
-    """`${NAME}` is replaced in the kernelspec's values, from ours; PYTHONEXECUTABLE is not inherited."""
-    kept = {name: value for name, value in INHERITED.items() if name != "PYTHONEXECUTABLE"}
-
-    made = kernel_environment(INHERITED, spec, asked)
-
-    assert made == kept | expected | {"JPY_PARENT_PID": str(os.getpid())}
-
-
-def test_the_parent_is_us_whatever_others_say() -> None:
-    """Otherwise the kernel would outlive us, or end too early."""
-    env = kernel_environment({"JPY_PARENT_PID": "1"}, {"JPY_PARENT_PID": "2"}, {"JPY_PARENT_PID": "3"})
-
-    assert env["JPY_PARENT_PID"] == str(os.getpid())
-
-
-def test_making_an_environment_changes_no_other() -> None:
-    """Ours above all."""
-    inherited, spec, asked = dict(INHERITED), {"A": "$HOME"}, {"B": "1"}
-
-    kernel_environment(inherited, spec, asked)
-
-    assert (inherited, spec, asked) == (INHERITED, {"A": "$HOME"}, {"B": "1"})
 
 
 # A process that runs

@@ -7,18 +7,40 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jupyter_kernel_mgmt import LaunchError
+from jupyter_kernel_mgmt.subproc.addresses import port_was_taken, tcp_addresses
 from jupyter_kernel_mgmt.subproc.place import Place, runtime_directory
-from jupyter_kernel_mgmt.subproc.transports import Choice, port_was_taken
+from jupyter_kernel_mgmt.subproc.transports import Choice
 from jupyter_protocol import CHANNELS, ConnectionInfo, KernelSockets
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and ipc are POSIX")
 
 IPC = Choice("ipc", "a test wants it")
-TCP = Choice("tcp", "a test wants it")
+TCP = Choice("picked-ports", "a test wants it")
+
+
+def create(kernel_id: str, kernel_name: str, choice: Choice) -> Place:
+    """A place with its file, as the launcher makes it."""
+    place = Place.create(kernel_id, kernel_name, choice)
+    return written(place)
+
+
+def hold_again(place: Place) -> None:
+    place.hold_again()
+    written(place)
+
+
+def written(place: Place) -> Place:
+    try:
+        place.write()
+    except BaseException:
+        place.release()
+        raise
+    return place
 
 
 def mode(path: Path) -> int:
@@ -41,7 +63,7 @@ def sockets(jupyter_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 @pytest.mark.parametrize("choice", [IPC, TCP], ids=["ipc", "tcp"])
 def test_the_connection_file_says_all_and_is_for_its_owner_only(choice: Choice, jupyter_home: Path) -> None:
     """Its name has the kernel's id, and its directory is private too where we made it."""
-    place = Place.create("1234", "python3", choice)
+    place = create("1234", "python3", choice)
 
     assert place.connection_file == jupyter_home / "runtime" / "kernel-1234.json"
     assert ConnectionInfo.load(place.connection_file) == place.connection_info
@@ -56,7 +78,7 @@ def test_a_runtime_directory_that_is_there_is_used_as_it_is(jupyter_home: Path) 
     directory = runtime_directory()
     directory.mkdir(mode=0o755)
 
-    place = Place.create("1234", "", TCP)
+    place = create("1234", "", TCP)
     assert mode(directory) == 0o755
 
     place.release()
@@ -65,7 +87,7 @@ def test_a_runtime_directory_that_is_there_is_used_as_it_is(jupyter_home: Path) 
 
 async def test_the_directory_for_sockets_is_private_and_a_kernel_can_bind_there(sockets: Path) -> None:
     """All five sockets are in it, and nothing else is in its parent."""
-    place = Place.create("1234", "", IPC)
+    place = create("1234", "", IPC)
     (directory,) = sockets.iterdir()
 
     assert mode(directory) == 0o700
@@ -77,7 +99,7 @@ async def test_the_directory_for_sockets_is_private_and_a_kernel_can_bind_there(
 
 def test_two_places_have_nothing_in_common() -> None:
     """Neither keys nor addresses nor files."""
-    first, second = Place.create("1", "", IPC), Place.create("2", "", IPC)
+    first, second = create("1", "", IPC), create("2", "", IPC)
 
     assert first.connection_info.key != second.connection_info.key
     assert first.connection_info.ip != second.connection_info.ip
@@ -90,11 +112,11 @@ def test_two_places_have_nothing_in_common() -> None:
 @pytest.mark.parametrize("choice", [IPC, TCP], ids=["ipc", "tcp"])
 def test_everything_goes_with_the_last_holder_and_not_before(choice: Choice, sockets: Path) -> None:
     """Also what a kernel that was killed left in the directory of the sockets."""
-    place = Place.create("1234", "", choice)
+    place = create("1234", "", choice)
     directories = list(sockets.iterdir())
     for directory in directories:
         (directory / "k-1").touch()
-    place.hold_again()
+    hold_again(place)
 
     place.release()
     assert place.connection_file.exists()
@@ -106,10 +128,10 @@ def test_everything_goes_with_the_last_holder_and_not_before(choice: Choice, soc
 
 
 def test_holding_ipc_again_keeps_key_addresses_and_file() -> None:
-    place = Place.create("1234", "", IPC)
+    place = create("1234", "", IPC)
     info, content = place.connection_info, place.connection_file.read_text()
 
-    place.hold_again()
+    hold_again(place)
 
     assert place.connection_info == info
     assert place.connection_file.read_text() == content
@@ -118,10 +140,10 @@ def test_holding_ipc_again_keeps_key_addresses_and_file() -> None:
 
 
 def test_holding_tcp_again_keeps_ports_that_are_free() -> None:
-    place = Place.create("1234", "", TCP)
+    place = create("1234", "", TCP)
     info = place.connection_info
 
-    place.hold_again()
+    hold_again(place)
 
     assert place.connection_info == info
     place.release()
@@ -130,10 +152,10 @@ def test_holding_tcp_again_keeps_ports_that_are_free() -> None:
 
 async def test_holding_tcp_again_renews_ports_that_are_taken_and_keeps_the_key() -> None:
     """The file then says the new ones, and is as private as before."""
-    place = Place.create("1234", "python3", TCP)
+    place = create("1234", "python3", TCP)
     before = place.connection_info
     async with KernelSockets(ConnectionInfo(**{f"{c}_port": before.port(c) for c in CHANNELS})):
-        place.hold_again()
+        hold_again(place)
 
         after = place.connection_info
         assert not {after.port(c) for c in CHANNELS} & {before.port(c) for c in CHANNELS}
@@ -147,10 +169,10 @@ async def test_holding_tcp_again_renews_ports_that_are_taken_and_keeps_the_key()
 
 def test_holding_again_puts_a_file_back_that_somebody_removed() -> None:
     """Cleaners of temporary directories do that."""
-    place = Place.create("1234", "", IPC)
+    place = create("1234", "", IPC)
     place.connection_file.unlink()
 
-    place.hold_again()
+    hold_again(place)
 
     assert ConnectionInfo.load(place.connection_file) == place.connection_info
     place.release()
@@ -159,22 +181,22 @@ def test_holding_again_puts_a_file_back_that_somebody_removed() -> None:
 
 def test_what_is_gone_cannot_be_held_again() -> None:
     """Else a process would be started without anything where it was told to be."""
-    place = Place.create("1234", "", IPC)
+    place = create("1234", "", IPC)
     place.release()
 
     with pytest.raises(LaunchError, match="previous process are gone"):
-        place.hold_again()
+        hold_again(place)
 
     assert not place.connection_file.exists()
 
 
 def test_holding_again_in_vain_counts_no_holder() -> None:
     """The one before still takes everything with it."""
-    place = Place.create("1234", "", IPC)
+    place = create("1234", "", IPC)
     place.connection_file.unlink()
     place.connection_file.mkdir()
     with pytest.raises(LaunchError, match="cannot be written"):
-        place.hold_again()
+        hold_again(place)
     place.connection_file.rmdir()
 
     place.release()
@@ -190,7 +212,7 @@ def test_a_runtime_directory_that_cannot_be_written_is_named_and_nothing_is_left
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(directory))
 
     with pytest.raises(LaunchError) as caught:
-        Place.create("1234", "", choice)
+        create("1234", "", choice)
 
     text = str(caught.value)
     assert f"the connection file {directory / 'kernel-1234.json'} cannot be written: Not a directory" in text
@@ -207,7 +229,7 @@ def test_sockets_that_have_no_place_are_a_launch_error(
     monkeypatch.setattr("jupyter_kernel_mgmt.subproc.place.socket_directory", lambda: gone)
 
     with pytest.raises(LaunchError, match=str(gone)):
-        Place.create("1234", "", IPC)
+        create("1234", "", IPC)
 
     assert not (runtime_directory() / "kernel-1234.json").exists()
 
@@ -216,7 +238,7 @@ def test_what_cannot_be_removed_is_logged_and_keeps_nothing_else(
     sockets: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Releasing never raises: it happens while other things end."""
-    place = Place.create("1234", "", IPC)
+    place = create("1234", "", IPC)
     place.connection_file.unlink()
     place.connection_file.mkdir()
 
@@ -230,7 +252,7 @@ def test_what_cannot_be_removed_is_logged_and_keeps_nothing_else(
 
 def test_what_is_gone_already_is_no_problem(sockets: Path, caplog: pytest.LogCaptureFixture) -> None:
     """At worst there is a line in the log."""
-    place = Place.create("1234", "", IPC)
+    place = create("1234", "", IPC)
     place.connection_file.unlink()
     next(sockets.iterdir()).rmdir()
 
@@ -242,9 +264,40 @@ def test_what_is_gone_already_is_no_problem(sockets: Path, caplog: pytest.LogCap
 def test_the_key_is_in_the_file_and_nowhere_else(caplog: pytest.LogCaptureFixture) -> None:
     """No `repr`, no log."""
     caplog.set_level(logging.DEBUG)
-    place = Place.create("1234", "", IPC)
+    place = create("1234", "", IPC)
     key = json.loads(place.connection_file.read_text())["key"]
 
     assert len(key) >= 32
     assert key not in repr(place) + repr(place.connection_info) + caplog.text
+    place.release()
+
+
+@pytest.mark.parametrize("way", ["own-ports", "handshake"])
+def test_a_kernel_that_chooses_its_ports_gets_none(way: Any) -> None:
+    """Nothing can be taken. The next process keeps the ports where it can be told them."""
+    place = create("1234", "", Choice(way, "a test wants it"))
+    assert {place.connection_info.port(channel) for channel in CHANNELS} == {0}
+    chosen = ConnectionInfo(**tcp_addresses(), key=place.connection_info.key)
+    place.connection_info = chosen
+
+    hold_again(place)
+
+    assert place.connection_info.key == chosen.key
+    assert place.connection_info.shell_port == (chosen.shell_port if way == "own-ports" else 0)
+    place.release()
+    place.release()
+
+
+def test_a_place_may_have_keys_to_encrypt_with() -> None:
+    """In its file, for its owner only, and nowhere in what it says of itself."""
+    place = Place.create("1234", "", TCP, curve=True)
+    info = written(place).connection_info
+    assert info.curve_publickey
+    assert info.curve_secretkey
+    assert len(info.curve_publickey) == len(info.curve_secretkey) == 40
+    assert ConnectionInfo.load(place.connection_file) == info
+    assert info.curve_secretkey not in repr(info)
+    hold_again(place)
+    assert place.connection_info.curve_secretkey == info.curve_secretkey
+    place.release()
     place.release()
