@@ -1,6 +1,7 @@
 """Find kernel types, launch kernels, talk to them, restart and end them: asyncio, and nothing else."""
 
 from ._output_log import OutputDropped
+from ._restart_policy import Backoff
 from .channels import Channels
 from .client import KernelClient
 from .comms import Comm
@@ -12,6 +13,8 @@ from .events import (
     KernelState,
     LaunchProgress,
     Responsive,
+    RestartGaveUp,
+    RestartScheduled,
     StateChanged,
     Unresponsive,
 )
@@ -38,12 +41,13 @@ from .exceptions import (
 from .execution import Execution
 from .kernel import Kernel
 from .launcherbase import BlockingLauncherBase, KernelLauncherBase
-from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest
+from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest, Limits
 from .managerbase import BlockingManagerBase, KernelManagerBase, ProcessState
 from .opening import connect, launch
 from .providerbase import BlockingProviderBase, KernelProviderBase
 from .providers.pyimport import IPykernelProvider
 from .providers.spec import KernelSpecProvider
+from .restarter import KernelRestarter
 from .results import ExecutionResult, InterruptOutcome
 from .subproc import SubprocessLauncher
 from .wire_trace import TraceEntry, WireTrace, log_trace, trace_to_file
@@ -52,6 +56,7 @@ __version__ = "1.0.0.dev0"
 
 __all__ = [
     # for applications
+    "Backoff",
     "Comm",
     "Execution",
     "ExecutionResult",
@@ -59,6 +64,7 @@ __all__ = [
     "Kernel",
     "KernelClient",
     "KernelFinder",
+    "KernelRestarter",
     "KernelState",
     "OutputDropped",
     "connect",
@@ -71,6 +77,8 @@ __all__ = [
     "KernelExited",
     "LaunchProgress",
     "Responsive",
+    "RestartGaveUp",
+    "RestartScheduled",
     "StateChanged",
     "Unresponsive",
     # for people who debug kernels
@@ -88,6 +96,7 @@ __all__ = [
     "KernelProviderBase",
     "KernelTypeInfo",
     "LaunchRequest",
+    "Limits",
     "Launched",
     "ProcessState",
     "SubprocessLauncher",

@@ -77,7 +77,37 @@ class Responsive:
     generation: int
 
 
-KernelEvent = LaunchProgress | StateChanged | ExecutionStateChanged | KernelExited | Unresponsive | Responsive
+@dataclass(frozen=True, slots=True)
+class RestartScheduled:
+    """A restarter saw that ``generation`` ended, and starts the next one in ``delay`` seconds.
+
+    ``attempt`` counts from 1, anew once the kernel has been well for the restarter's window.
+    """
+
+    generation: int
+    attempt: int
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class RestartGaveUp:
+    """A restarter leaves ``generation`` as it is, after ``attempts`` restarts, for a ``reason`` in words."""
+
+    generation: int
+    attempts: int
+    reason: str
+
+
+KernelEvent = (
+    LaunchProgress
+    | StateChanged
+    | ExecutionStateChanged
+    | KernelExited
+    | Unresponsive
+    | Responsive
+    | RestartScheduled
+    | RestartGaveUp
+)
 OnEvent = Callable[[KernelEvent], None]
 _Numbered = tuple[int, KernelEvent]
 

@@ -24,6 +24,7 @@ EXPECTED = {
         "'status': 'died', 'reason': 'exit code 3'",
         "'value': 'False'",
     ],
+    "restarter": ["restart 2 begins in", "and again: 42", "given up: 2 restarts did not help"],
     "write_a_provider": ["starting Python with -O", "asserts: False"],
 }
 
