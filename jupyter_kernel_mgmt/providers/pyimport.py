@@ -10,6 +10,7 @@ from ..exceptions import NoSuchKernel
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase
 from ..subproc import SubprocessLauncher
+from ..subproc.guard import Guard
 
 NAME = "kernel"
 CURVE_VERSION = 7  # of ipykernel: the first that can encrypt
@@ -20,6 +21,9 @@ class IPykernelProvider(KernelProviderBase):
     """One kernel type, ``pyimport/kernel``, where ipykernel is installed beside this package."""
 
     id = "pyimport"
+
+    def __init__(self) -> None:
+        self._guard = Guard(kept=True)
 
     def find_kernels(self) -> Generator[tuple[str, KernelTypeInfo], None, None]:
         """Yield the kernel type if there is an ipykernel."""
@@ -36,8 +40,12 @@ class IPykernelProvider(KernelProviderBase):
         if find_spec("ipykernel") is None:
             where = f"the packages of {sys.executable}; to get it: {sys.executable} -m pip install ipykernel"
             raise NoSuchKernel(name, searched=[where])
-        launcher = SubprocessLauncher(ARGV, kernel_name="python3", metadata=_metadata())
+        launcher = SubprocessLauncher(ARGV, kernel_name="python3", metadata=_metadata(), guard=self._guard)
         return await launcher.launch(request)
+
+    async def aclose(self) -> None:
+        """Kernels that still run are guarded until they end. Cancelling is safe."""
+        await self._guard.aclose()
 
 
 def _metadata() -> dict[str, Any]:

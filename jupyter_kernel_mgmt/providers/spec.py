@@ -16,6 +16,7 @@ from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase
 from ..subproc import SubprocessLauncher
 from ..subproc.arrival import Registrations
+from ..subproc.guard import Guard
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class KernelSpecProvider(KernelProviderBase):
     def __init__(self, directories: list[Path] | None = None) -> None:
         self.directories = directories
         self._registrations = Registrations()
+        self._guard = Guard(kept=True)
 
     async def find_kernels(self) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:
         """Yield a kernel type for each usable kernelspec."""
@@ -57,9 +59,14 @@ class KernelSpecProvider(KernelProviderBase):
             metadata=spec.metadata,
             protocol_version=spec.protocol_version,
             registrations=self._registrations,
+            guard=self._guard,
             fields={"resource_dir": str(spec.directory), "prefix": str(spec.prefix or "")},
         )
         return await launcher.launch(request)
+
+    async def aclose(self) -> None:
+        """Kernels that still run are guarded until they end. Cancelling is safe."""
+        await self._guard.aclose()
 
     def _get(self, name: str) -> KernelSpec:
         try:

@@ -5,6 +5,7 @@ import string
 import sys
 from collections.abc import Mapping
 
+from ..agent.near_end import MARK
 from ..exceptions import Unsupported
 from ..launching import EnvPolicy
 
@@ -17,17 +18,22 @@ def kernel_environment(
     spec: Mapping[str, str],
     request: Mapping[str, str],
     policy: EnvPolicy = "inherit",
+    *,
+    mark: str = "",
 ) -> dict[str, str]:
     """The environment of a kernel: what it inherits of ours, then the kernelspec's, then the request's.
 
     ``${NAME}`` in the kernelspec's values is replaced from ours, inherited or not: its author named it.
-    Raises `Unsupported` for a policy that is none. Source: How kernels work, "Kernel specs" (``env``).
+    ``mark`` is what tells the kernel's descendants from other processes. Raises `Unsupported` for a policy
+    that is none. Source: How kernels work, "Kernel specs" (``env``).
     """
     env = _inherit(inherited, policy)
     env.pop("PYTHONEXECUTABLE", None)  # it would make another Python believe that it is this one
     env |= {name: string.Template(value).safe_substitute(inherited) for name, value in spec.items()}
     env |= request
     env["JPY_PARENT_PID"] = str(os.getpid())
+    if mark:
+        env[MARK] = mark
     return env
 
 

@@ -19,6 +19,7 @@ from .addresses import ipc_obstacle, socket_directory
 from .arrival import Registrations, expected
 from .encryption import decide
 from .environment import kernel_environment
+from .guard import Guard
 from .limits import limit, refuse_what_cannot_be_limited
 from .manager import SubprocessManager
 from .output import OutputPipe
@@ -38,7 +39,8 @@ class SubprocessLauncher(KernelLauncherBase):
     ``argv`` is the command; ``{connection_file}``, the names in ``fields`` and those of the request's
     launch parameters are filled in. ``env`` is added to the inherited environment, ``${NAME}`` in it
     replaced. ``metadata`` and ``protocol_version`` are the kernelspec's. Kernels that register do so at
-    one socket for all launchers that share ``registrations``.
+    one socket for all launchers that share ``registrations``; one agent sees to the kernels of all that
+    share a ``guard``.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class SubprocessLauncher(KernelLauncherBase):
         protocol_version: str = "",
         fields: Mapping[str, str] | None = None,
         registrations: Registrations | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self.argv = tuple(argv)
         self.kernel_name = kernel_name
@@ -60,7 +63,8 @@ class SubprocessLauncher(KernelLauncherBase):
         self.metadata = dict(metadata or {})
         self.protocol_version = protocol_version
         self.fields = dict(fields or {})
-        self._registrations = registrations
+        self._registrations = registrations or Registrations()
+        self._guard = guard or Guard()
 
     async def launch(self, request: LaunchRequest) -> Launched:
         """Start the process; it need not be ready when this returns.
@@ -77,12 +81,12 @@ class SubprocessLauncher(KernelLauncherBase):
         try:
             fields = {**self.fields, "connection_file": str(place.connection_file)}
             argv = (*request.prefix, *fill_in(self.argv, fields, request.launch_params))
-            async with expected(place, request, self._registrations or Registrations()) as arrive:
-                manager = self._start(argv, request, place)
+            async with expected(place, request, self._registrations) as arrive:
+                manager = await self._start(argv, request, place)
                 place.connection_info = await arrive(manager.exited)
         except BaseException as error:
             if manager is None:
-                place.release()
+                await place.release()
             else:
                 await manager.aclose()
                 if isinstance(error, LaunchError):
@@ -96,19 +100,24 @@ class SubprocessLauncher(KernelLauncherBase):
             command=argv,
         )
 
-    def _start(self, argv: tuple[str, ...], request: LaunchRequest, place: Place) -> SubprocessManager:
-        env = kernel_environment(os.environ, self.env, request.env, request.env_policy)
+    async def _start(self, argv: tuple[str, ...], request: LaunchRequest, place: Place) -> SubprocessManager:
+        ward = self._guard.ward(request.kernel_id)
         try:
+            env = kernel_environment(os.environ, self.env, request.env, request.env_policy, mark=ward.mark)
             process, output = start(argv, env=env, cwd=request.cwd, output=request.output)
             try:
+                ward.started(process.pid)
                 limit(process.pid, request.limits)
-                return SubprocessManager(request.kernel_id, process, output, place)
+                return SubprocessManager(request.kernel_id, process, output, place, ward)
             except BaseException:
                 output.close()
                 _abandon(process)
                 raise
-        except (OSError, RuntimeError) as error:  # no descriptor or no thread to be had
-            raise LaunchError(f"the kernel's process cannot be watched: {error}") from error
+        except BaseException as error:
+            await ward.end()
+            if isinstance(error, OSError | RuntimeError):  # no descriptor or no thread to be had
+                raise LaunchError(f"the kernel's process cannot be watched: {error}") from error
+            raise
 
     def _place(self, request: LaunchRequest) -> Place:
         """The place of the kernel that this one follows, or a new one."""
@@ -134,7 +143,9 @@ class SubprocessLauncher(KernelLauncherBase):
             "" if encrypted.curve else " not",
             encrypted.reason,
         )
-        return Place.create(request.kernel_id, self.kernel_name, choice, curve=encrypted.curve)
+        place = Place.create(request.kernel_id, self.kernel_name, choice, curve=encrypted.curve)
+        place.guard(self._guard)
+        return place
 
 
 def fill_in(argv: Sequence[str], fields: Mapping[str, str], params: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import sys
 from ..launching import ExitInfo
 from ..managerbase import KILL, KernelManagerBase, ProcessState
 from .addresses import port_was_taken
+from .guard import Ward
 from .output import OutputPipe
 from .place import Place
 from .proc import look_at
@@ -25,17 +26,25 @@ class SubprocessManager(KernelManagerBase):
     """Manages a child that leads a process group of its own. Owns the process, its output and its place.
 
     Must be made in the loop's thread. Its exit is an event; the rest of the group is killed with it, before
-    the leader is reaped and the group's number could become somebody else's.
+    the leader is reaped and the group's number could become somebody else's. A ``ward`` finds descendants
+    that have left the group, after that.
     """
 
     def __init__(
-        self, kernel_id: str, process: subprocess.Popen[bytes], output: OutputPipe, place: Place
+        self,
+        kernel_id: str,
+        process: subprocess.Popen[bytes],
+        output: OutputPipe,
+        place: Place,
+        ward: Ward | None = None,
     ) -> None:
         self.kernel_id = kernel_id
         self.place = place
         self._process = process
         self._output = output
+        self._ward = ward
         self._released = False
+        self._sweeping: asyncio.Task[None] | None = None
         self._exited: asyncio.Future[ExitInfo] = asyncio.get_running_loop().create_future()
         self._stop_watching = watch_exit(process, self._ended)
 
@@ -78,20 +87,22 @@ class SubprocessManager(KernelManagerBase):
         return None if self._exited.done() else look_at(self.pid)
 
     async def aclose(self) -> None:
-        """End and reap the process group, then release output and files. May be called again.
+        """End and reap the process group and its descendants, then release output and files.
 
-        Bounded by `KILL_TIMEOUT`. When cancelled it still waits for the exit, which after SIGKILL is a
-        matter of milliseconds, so that nothing is left.
+        May be called again. Bounded by `KILL_TIMEOUT` and the ward's own limit. When cancelled it still
+        waits for the exit, which after SIGKILL is a matter of milliseconds, so that nothing is left.
         """
         try:
             if not self._exited.done():
                 self._signal_group(KILL)
                 await self._until_exit()
+            if self._sweeping is not None:
+                await asyncio.wait([self._sweeping])
         finally:
             if not self._released:
                 self._released = True
                 self._output.close()
-                self.place.release()
+                await self.place.release()
 
     async def _until_exit(self) -> None:
         try:
@@ -118,6 +129,8 @@ class SubprocessManager(KernelManagerBase):
         self._stop_watching()
         self._output.close()
         self._exited.set_result(info)
+        if self._ward is not None:
+            self._sweeping = asyncio.create_task(self._ward.end(), name=f"sweep-{self.kernel_id}")
 
     def _signal_group(self, number: int) -> None:
         try:

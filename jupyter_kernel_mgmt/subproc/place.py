@@ -14,6 +14,7 @@ from jupyter_protocol import ConnectionInfo, curve_keys, write_private
 
 from ..exceptions import LaunchError
 from .addresses import ipc_addresses, kept_ports, own_ports, socket_directory, tcp_addresses
+from .guard import Guard, Ward
 from .transports import Choice, Way
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,13 @@ class Place:
         self.connection_file = connection_file
         self._directory = directory
         self._holders = 1
+        self._ward: Ward | None = None
+
+    def guard(self, guard: Guard) -> None:
+        """Have the files removed when this process is killed."""
+        directories = [] if self._directory is None else [self._directory]
+        name = self.connection_file.stem
+        self._ward = guard.ward(name, files=[self.connection_file], directories=directories)
 
     @classmethod
     def create(cls, kernel_id: str, kernel_name: str, choice: Choice, *, curve: bool = False) -> "Place":
@@ -75,12 +83,17 @@ class Place:
             self.connection_info = replace(self.connection_info, **addresses)
         self._holders += 1
 
-    def release(self) -> None:
-        """One holder less; the last one removes the files. What cannot be removed is logged."""
+    async def release(self) -> None:
+        """One holder less; the last one removes the files. What cannot be removed is logged.
+
+        Cancelling is safe: the files are removed first.
+        """
         self._holders -= 1
         if self._holders:
             return
         _remove(self.connection_file, self._directory)
+        if self._ward is not None:
+            await self._ward.release()
 
     def write(self, values: Mapping[str, Any] | None = None) -> None:
         """Write the connection file, or what is to stand in it until the kernel has ports.

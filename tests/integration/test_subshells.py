@@ -8,6 +8,7 @@ from jupyter_kernel_mgmt import Unsupported, connect, launch
 from jupyter_kernel_mgmt.exceptions import SubshellError
 from jupyter_protocol import messages
 
+GUARD = 30
 SLEEP = "print('started', flush=True)\nimport time\nwhile not done: time.sleep(0.02)"
 
 
@@ -94,9 +95,9 @@ async def test_creations_that_are_cancelled_leave_nothing(run_until):
                 await asyncio.sleep(0)
             creation.cancel()
             await asyncio.wait([creation])
-        # control is answered in order: the deletions were sent when the replies came
-        await kernel.list_subshells()
-        assert await kernel.list_subshells() == []
+        async with asyncio.timeout(GUARD):  # the kernel may delete them while it answers this
+            while await kernel.list_subshells():
+                pass
 
 
 async def test_deleting_a_busy_subshell_waits_for_its_code_and_freezes_nothing(run_until):
