@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 LAUNCH_ATTEMPTS = 5
 """How often a launch is tried whose failure says that another try may work."""
 
+LAUNCH_GRACE = 1.0
+"""Seconds that a provider has beyond its deadline, since its own error says more than ours."""
+
 Relaunch = Callable[[Launched | None], Awaitable[Launched]]
 """Starts the next process of a kernel, given the one that it follows."""
 
@@ -93,7 +96,7 @@ class Succession:
         self.check_relaunch()
         assert self._relaunch is not None, "it was just checked"
         timeout = self._options.startup_timeout
-        limit = asyncio.timeout(timeout)
+        limit = asyncio.timeout(timeout + LAUNCH_GRACE)
         try:
             async with limit:
                 return await self._relaunch(None if self.current is None else self.current.launched)

@@ -1,7 +1,8 @@
 """Addresses for a kernel's sockets on this machine. Plain functions.
 
-Over ``ipc`` the sockets are files in a private directory, and nothing can take them. Picked ports are let go
-before the kernel binds them: a race, which `port_was_taken` notices after the fact.
+Over ``ipc`` the sockets are files in a private directory, and nothing can take them. Ports that are chosen
+here are kept for the kernel where the system allows it; elsewhere that is a race, and `port_was_taken`
+notices after the fact that it was lost.
 """
 
 import errno
@@ -51,35 +52,38 @@ def ipc_addresses(directory: Path) -> dict[str, Any]:
     return {"transport": "ipc", "ip": str(directory / "k"), **ports}
 
 
-def own_ports() -> dict[str, Any]:
-    """The fields of a `ConnectionInfo` for a kernel that is to choose ports on the loopback interface."""
-    return {"transport": "tcp", "ip": "127.0.0.1", **{f"{channel}_port": 0 for channel in CHANNELS}}
+def reserve(
+    channels: Iterable[str], previous: ConnectionInfo | None = None
+) -> "tuple[Reservation, dict[str, Any]]":
+    """Ports for these channels, those of ``previous`` where they can all be had, and fields that say so.
 
-
-def kept_ports(previous: ConnectionInfo) -> dict[str, Any] | None:
-    """The fields for the ports of a kernel before, or None where they cannot all be bound again."""
-    if previous.transport != "tcp" or _occupied(_ports(previous)):
-        return None
-    ports = {f"{channel}_port": previous.port(channel) for channel in CHANNELS}
-    return {"transport": "tcp", "ip": "127.0.0.1", **ports}
-
-
-def tcp_addresses(previous: ConnectionInfo | None = None) -> dict[str, Any]:
-    """The fields of a `ConnectionInfo` with ports on the loopback interface that are free right now.
-
-    Those of ``previous`` if they can all be bound again.
+    Raises `OSError`.
     """
-    if previous is not None and (kept := kept_ports(previous)) is not None:
-        return kept
-    numbers = pick_ports(len(CHANNELS))
-    ports = {f"{channel}_port": number for channel, number in zip(CHANNELS, numbers, strict=True)}
-    return {"transport": "tcp", "ip": "127.0.0.1", **ports}
+    names = list(channels)
+    wanted = [0] * len(names) if previous is None else [previous.port(name) for name in names]
+    reservation = Reservation(wanted)
+    ports = {f"{name}_port": port for name, port in zip(names, reservation.ports, strict=True)}
+    unknown = {f"{channel}_port": 0 for channel in CHANNELS}  # for the kernel to choose
+    return reservation, {"transport": "tcp", "ip": "127.0.0.1", **unknown, **ports}
 
 
-def pick_ports(count: int) -> list[int]:
-    """Different ports that are free right now. They are held together until all are found."""
-    with ExitStack() as held:
-        return [held.enter_context(_bound(0)).getsockname()[1] for _ in range(count)]
+class Reservation:
+    """Ports on the loopback interface that are kept for a kernel until `close`, as far as a system allows.
+
+    On Linux a socket that is bound with SO_REUSEADDR and does not listen keeps its port from being given
+    out and from those who ask for it by number without SO_REUSEADDR; kernels bind with it, as libzmq does.
+    Elsewhere ports are only looked for, and let go. A port 0 stands for any. Raises `OSError`.
+    """
+
+    def __init__(self, ports: Iterable[int]) -> None:
+        with ExitStack() as held:
+            sockets = [held.enter_context(_bound(port)) for port in ports]
+            self.ports: list[int] = [sock.getsockname()[1] for sock in sockets]
+            self._held = held.pop_all() if sys.platform == "linux" else ExitStack()
+
+    def close(self) -> None:
+        """Keep them no longer. May be called again."""
+        self._held.close()
 
 
 def port_was_taken(connection_info: ConnectionInfo) -> bool:
@@ -105,7 +109,7 @@ def _occupied(ports: Iterable[int]) -> bool:
 def _bound(port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        if port and sys.platform != "win32":  # there it would allow taking a port that is in use
+        if sys.platform != "win32":  # there it would allow taking a port that is in use
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as libzmq does
         sock.bind(("127.0.0.1", port))
     except BaseException:

@@ -4,20 +4,24 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-from jupyter_protocol import ConnectionInfo, curve_keys, write_private
+from jupyter_protocol import CHANNELS, ConnectionInfo, curve_keys, write_private
 
 from ..exceptions import LaunchError
-from .addresses import ipc_addresses, kept_ports, own_ports, socket_directory, tcp_addresses
+from .addresses import Reservation, ipc_addresses, port_was_taken, reserve, socket_directory
 from .guard import Guard, Ward
 from .transports import Choice, Way
 
 log = logging.getLogger(__name__)
+
+RESERVED: dict[Way, tuple[str, ...]] = {"handshake": (), "own-ports": ("hb",), "picked-ports": CHANNELS}
+"""The channels whose ports are chosen here: ipykernel lets go of the heartbeat's before it binds it."""
 
 
 class Place:
@@ -29,12 +33,18 @@ class Place:
     """
 
     def __init__(
-        self, way: Way, connection_info: ConnectionInfo, connection_file: Path, directory: Path | None
+        self,
+        way: Way,
+        connection_info: ConnectionInfo,
+        connection_file: Path,
+        directory: Path | None,
+        reservation: Reservation | None,
     ) -> None:
         self.way: Way = way
         self.connection_info = connection_info
         self.connection_file = connection_file
         self._directory = directory
+        self._reservation = reservation
         self._holders = 1
         self._ward: Ward | None = None
 
@@ -47,41 +57,49 @@ class Place:
     @classmethod
     def create(cls, kernel_id: str, kernel_name: str, choice: Choice, *, curve: bool = False) -> "Place":
         """Choose addresses and keys. Raises `LaunchError` where that cannot be done."""
-        directory = None
-        try:
-            if choice.way == "ipc":
-                directory = Path(tempfile.mkdtemp(prefix="jupyter-", dir=socket_directory()))  # mode 0700
-                addresses = ipc_addresses(directory)
-            else:
-                addresses = tcp_addresses() if choice.way == "picked-ports" else own_ports()
-            public, secret = curve_keys() if curve else (None, None)
-            info = ConnectionInfo(
-                kernel_name=kernel_name, **addresses, curve_publickey=public, curve_secretkey=secret
-            )
-        except OSError as error:
-            _remove(None, directory)
-            raise LaunchError(f"a kernel's sockets have no place here: {error}") from error
-        except BaseException:
-            _remove(None, directory)
-            raise
-        return cls(choice.way, info, runtime_directory() / f"kernel-{kernel_id}.json", directory)
+        with ExitStack() as undo:
+            directory = reservation = None
+            try:
+                if choice.way == "ipc":
+                    directory = Path(tempfile.mkdtemp(prefix="jupyter-", dir=socket_directory()))  # mode 0700
+                    undo.callback(_remove, None, directory)
+                    addresses = ipc_addresses(directory)
+                else:
+                    reservation, addresses = reserve(RESERVED[choice.way])
+                    undo.callback(reservation.close)
+                public, secret = curve_keys() if curve else (None, None)
+                info = ConnectionInfo(
+                    kernel_name=kernel_name, **addresses, curve_publickey=public, curve_secretkey=secret
+                )
+            except OSError as error:
+                raise LaunchError(f"a kernel's sockets have no place here: {error}") from error
+            file = runtime_directory() / f"kernel-{kernel_id}.json"
+            undo.pop_all()
+            return cls(choice.way, info, file, directory, reservation)
 
     def hold_again(self) -> None:
         """One holder more, for the next process: the same addresses where they are still to be had."""
         if self._holders == 0:
             raise LaunchError("the files of the kernel's previous process are gone")
-        if self.way == "handshake":
-            self.connection_info = replace(self.connection_info, **own_ports())
-        elif self.way == "own-ports":
-            addresses = kept_ports(self.connection_info) or own_ports()
-            self.connection_info = replace(self.connection_info, **addresses)
-        elif self.way == "picked-ports":
-            try:
-                addresses = tcp_addresses(self.connection_info)
-            except OSError as error:
-                raise LaunchError(f"no ports can be had: {error}") from error
-            self.connection_info = replace(self.connection_info, **addresses)
+        if self.way != "ipc":
+            self._reserve_again()
         self._holders += 1
+
+    def _reserve_again(self) -> None:
+        """The ports of the kernel before, where all can be had; else as for a first one."""
+        if self._reservation is not None:
+            self._reservation.close()
+            self._reservation = None
+        info = self.connection_info
+        try:
+            if self.way != "handshake" and all(map(info.port, CHANNELS)) and not port_was_taken(info):
+                with suppress(OSError):  # taken in this very moment
+                    self._reservation, _ = reserve(CHANNELS, info)
+                    return
+            self._reservation, addresses = reserve(RESERVED[self.way])
+        except OSError as error:
+            raise LaunchError(f"no ports can be had: {error}") from error
+        self.connection_info = replace(info, **addresses)
 
     async def release(self) -> None:
         """One holder less; the last one removes the files. What cannot be removed is logged.
@@ -91,6 +109,8 @@ class Place:
         self._holders -= 1
         if self._holders:
             return
+        if self._reservation is not None:
+            self._reservation.close()
         _remove(self.connection_file, self._directory)
         if self._ward is not None:
             await self._ward.release()

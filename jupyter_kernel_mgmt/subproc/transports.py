@@ -2,7 +2,7 @@
 
 Over ``ipc`` the sockets are files in a private directory. Over ``tcp`` there are three ways: the kernel binds
 ports of its own and rewrites its connection file; it binds them and registers where its file says (JEP 66);
-or ports are picked for it and let go just before it binds them, which is a race, and tried again when lost.
+or ports are picked for it, kept until it binds them where the system allows it, and tried again otherwise.
 """
 
 import re

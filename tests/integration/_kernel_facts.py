@@ -8,7 +8,7 @@ import zmq
 
 from jupyter_kernel_mgmt import Launched
 from jupyter_kernel_mgmt.kernelspec import get_kernelspec
-from jupyter_kernel_mgmt.subproc.transports import pick_ports
+from jupyter_kernel_mgmt.subproc.addresses import reserve
 from jupyter_protocol import CHANNELS, ConnectionInfo, messages
 from jupyter_protocol.heartbeat import Heartbeat
 
@@ -195,10 +195,9 @@ async def _interrupted(talk: Talk, launched: Launched, kind: Kind, *, by_message
 async def _is_encrypted(kernel_type: str, directory: Path) -> bool:
     """Whether it takes the keys in a connection file, or is to be reached in the clear all the same."""
     public, secret = (key.decode() for key in zmq.curve_keypair())
-    ports = zip(CHANNELS, pick_ports(len(CHANNELS)), strict=True)
-    info = ConnectionInfo(
-        curve_publickey=public, curve_secretkey=secret, **{f"{channel}_port": port for channel, port in ports}
-    )
+    reservation, ports = reserve(CHANNELS)
+    reservation.close()
+    info = ConnectionInfo(curve_publickey=public, curve_secretkey=secret, **ports)
     file = directory / f"curve-{kernel_type.rpartition('/')[2]}.json"
     info.write(file)
     command = get_kernelspec(kernel_type.removeprefix("spec/")).command()

@@ -16,7 +16,7 @@ import pytest
 
 from jupyter_kernel_mgmt import ExitInfo
 from jupyter_kernel_mgmt.kernelspec import get_kernelspec
-from jupyter_kernel_mgmt.subproc.addresses import tcp_addresses
+from jupyter_kernel_mgmt.subproc.addresses import reserve
 from jupyter_kernel_mgmt.subproc.rewritten_file import wait_for_ports
 from jupyter_protocol import CHANNELS, ClientSockets, ConnectionInfo, RegistrationSocket, messages
 
@@ -121,7 +121,9 @@ async def test_a_kernel_that_starts_again_registers_again(xpython, world):
 
 async def test_with_ports_in_its_file_xeus_registers_all_the_same(xpython, world):
     """So that one file serves kernels that know the handshake and kernels that do not."""
-    template = ConnectionInfo(**tcp_addresses())
+    reservation, addresses = reserve(CHANNELS)
+    reservation.close()
+    template = ConnectionInfo(**addresses)
     async with asyncio.timeout(GUARD), RegistrationSocket() as registration:
         waiter = registration.expect("one", template)
         async with started(xpython, world.other / "one.json", registration.file("one", template)):
@@ -133,7 +135,9 @@ async def test_with_ports_in_its_file_xeus_registers_all_the_same(xpython, world
 async def test_a_kernel_that_does_not_register_takes_the_ports_in_that_file(require, world):
     """ipykernel knows no handshake; what it does not know in its file does it no harm."""
     require("spec/python3")
-    template = ConnectionInfo(**tcp_addresses())
+    reservation, addresses = reserve(CHANNELS)
+    reservation.close()
+    template = ConnectionInfo(**addresses)
     async with asyncio.timeout(GUARD), RegistrationSocket() as registration:
         registration.expect("one", template)
         values = registration.file("one", template)

@@ -6,9 +6,8 @@ from contextlib import ExitStack
 import pytest
 
 from jupyter_kernel_mgmt import KernelExited, LaunchError, launch
-from jupyter_kernel_mgmt.subproc import transports
-
-pick_ports = transports.pick_ports
+from jupyter_kernel_mgmt.subproc import addresses, place
+from jupyter_protocol import CHANNELS
 
 
 @pytest.fixture
@@ -22,20 +21,34 @@ def taken():
         yield [sock.getsockname()[1] for sock in sockets]
 
 
-async def test_a_kernel_that_loses_a_port_is_launched_again(quick_kind, taken, monkeypatch):
+@pytest.fixture
+def reserved(monkeypatch):
+    """Replace what is reserved by what a function makes of it; no port is kept for the kernel."""
+
+    def install(change):
+        def reserve(channels, previous=None):
+            reservation, fields = addresses.reserve(channels, previous)
+            reservation.close()
+            return reservation, change(fields)
+
+        monkeypatch.setattr(place, "reserve", reserve)
+
+    return install
+
+
+async def test_a_kernel_that_loses_a_port_is_launched_again(quick_kind, taken, reserved):
     """On fresh ports, without the caller noticing; the first process is gone and its death is told."""
     picks = []
 
-    def pick(count):
+    def change(fields):
         # That of control: ipykernel lives on without a heartbeat, and hangs in its own exit without iopub.
-        fresh = pick_ports(count)
-        picks.append(fresh if picks else [*fresh[:3], taken[3], fresh[4]])
+        picks.append(fields if picks else {**fields, "control_port": taken[3]})
         return picks[-1]
 
-    monkeypatch.setattr(transports, "pick_ports", pick)
-    async with launch(quick_kind.kernel_type, transport="tcp") as kernel:
+    reserved(change)
+    async with launch(quick_kind.kernel_type, transport="picked-ports") as kernel:
         assert len(picks) == 2
-        assert kernel.connection_info.control_port == picks[1][3] != taken[3]
+        assert kernel.connection_info.control_port == picks[1]["control_port"] != taken[3]
         assert (await kernel.execute("print('hello')")).stdout.strip() == "hello"
         events = kernel.events()
     exits = [event async for event in events if isinstance(event, KernelExited)]
@@ -43,17 +56,17 @@ async def test_a_kernel_that_loses_a_port_is_launched_again(quick_kind, taken, m
     assert "port" in exits[0].exit_info.reason
 
 
-async def test_ports_that_are_always_taken_are_a_clear_error(taken, monkeypatch):
+async def test_ports_that_are_always_taken_are_a_clear_error(taken, reserved):
     """It is not tried for ever; the error says what happened and what the kernel wrote."""
     tries = []
 
-    def pick(count):
-        tries.append(count)
-        return taken
+    def change(fields):
+        tries.append(fields)
+        return {**fields, **{f"{channel}_port": port for channel, port in zip(CHANNELS, taken, strict=True)}}
 
-    monkeypatch.setattr(transports, "pick_ports", pick)
+    reserved(change)
     with pytest.raises(LaunchError, match="port") as caught:
-        await launch(transport="tcp")
+        await launch(transport="picked-ports")
     assert "Address already in use" in caught.value.exit_info.output_tail
     assert 1 < len(tries) < 10
 

@@ -5,7 +5,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,16 @@ import pytest
 
 from jupyter_kernel_mgmt.subproc.addresses import (
     SOCKET_PATH_LIMIT,
+    Reservation,
     ipc_addresses,
     ipc_obstacle,
-    kept_ports,
-    own_ports,
-    pick_ports,
     port_was_taken,
+    reserve,
     socket_directory,
-    tcp_addresses,
 )
 from jupyter_protocol import CHANNELS, ConnectionInfo, KernelSockets
+
+GUARD = 20
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="there are no Unix sockets")
 
@@ -140,54 +140,92 @@ def test_each_channel_has_a_socket_of_its_own_in_the_directory(tmp_path: Path) -
     assert {path.parent for path in paths} == {tmp_path}
 
 
-def test_ports_picked_together_are_different_and_free() -> None:
-    """Each can be bound at once; with a port let go before the next is picked some would be the same."""
-    ports = pick_ports(200)
-
-    assert len(set(ports)) == 200
-    with ExitStack() as held:
-        for port in ports:
-            held.enter_context(listening(port))
+def free() -> ConnectionInfo:
+    """Ports that are free, and kept for nobody."""
+    reservation, addresses = reserve(CHANNELS)
+    reservation.close()
+    return ConnectionInfo(**addresses)
 
 
-def test_tcp_addresses_are_five_free_ports_on_the_loopback_interface() -> None:
-    """Nobody from outside can reach them."""
-    addresses = tcp_addresses()
+def bound(port: int, *, reuse: bool) -> socket.socket:
+    """Somebody who asks for a port by its number. Raises `OSError`."""
+    sock = socket.socket()
+    try:
+        if reuse:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def test_ports_reserved_together_are_different() -> None:
+    """Each is on the loopback interface alone, so that nobody from outside can reach it."""
+    reservation = Reservation([0] * 200)
+
+    assert len(set(reservation.ports)) == 200
+    reservation.close()
+    reservation.close()
+
+
+def test_a_reservation_names_the_ports_of_its_channels() -> None:
+    """Those of the others are for the kernel to choose."""
+    reservation, addresses = reserve(["hb", "shell"])
+    reservation.close()
 
     assert (addresses["transport"], addresses["ip"]) == ("tcp", "127.0.0.1")
-    assert len(set(ports_of(addresses))) == len(CHANNELS)
-    assert not port_was_taken(ConnectionInfo(**addresses))
+    assert [addresses["hb_port"], addresses["shell_port"]] == reservation.ports
+    assert [addresses[f"{channel}_port"] for channel in ("iopub", "stdin", "control")] == [0, 0, 0]
 
 
-def test_the_previous_ports_are_kept_while_they_are_free() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system can keep a port for a kernel")
+async def test_a_reserved_port_is_the_kernels_alone() -> None:
+    """Nobody is given it, nor gets it by its number; a kernel binds it, as libzmq does, and is reached."""
+    reservation, addresses = reserve(CHANNELS)
+    info = ConnectionInfo(**addresses)
+    with pytest.raises(OSError, match="in use"):
+        bound(info.shell_port, reuse=False)
+    others = Reservation([0] * 500)
+    assert not set(others.ports) & set(reservation.ports)
+    others.close()
+    assert not port_was_taken(info)
+    async with KernelSockets(info):
+        with socket.create_connection(("127.0.0.1", info.shell_port), timeout=GUARD) as client:
+            assert client.recv(1)  # ZMQ's greeting
+    reservation.close()
+
+
+def test_the_previous_ports_are_reserved_while_they_are_free() -> None:
     """So that a restarted kernel has the address it had."""
-    addresses = tcp_addresses()
+    previous = free()
+    reservation, addresses = reserve(CHANNELS, previous)
 
-    assert tcp_addresses(ConnectionInfo(**addresses)) == addresses
+    assert ports_of(addresses) == [previous.port(channel) for channel in CHANNELS]
+    reservation.close()
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_one_previous_port_that_is_taken_changes_all(channel: str) -> None:
-    """The new ones are free, and the taken one is not among them."""
-    previous = ConnectionInfo(**tcp_addresses())
-    with listening(previous.port(channel)) as taken:
-        addresses = tcp_addresses(previous)
+def test_a_previous_port_that_is_taken_cannot_be_reserved(channel: str) -> None:
+    """Nor are the others kept then."""
+    previous = free()
+    with listening(previous.port(channel)), pytest.raises(OSError, match="in use"):
+        reserve(CHANNELS, previous)
+    assert not port_was_taken(previous)
+    for other in CHANNELS:
+        bound(previous.port(other), reuse=False).close()
 
-        assert taken not in ports_of(addresses)
-        assert not port_was_taken(ConnectionInfo(**addresses))
 
-
-def test_numbers_of_ipc_are_no_ports_to_keep(tmp_path: Path) -> None:
-    previous = ConnectionInfo(**ipc_addresses(tmp_path))
-
-    assert min(ports_of(tcp_addresses(previous))) > 5
+def test_ports_that_a_kernel_is_to_choose_cannot_be_taken() -> None:
+    """There are none yet."""
+    assert not port_was_taken(ConnectionInfo(ip="127.0.0.1"))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - for a moment, and it answers nobody
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_a_port_that_somebody_has_was_taken(channel: str, address: str) -> None:
     """On the loopback interface or on all of them."""
-    info = ConnectionInfo(**tcp_addresses())
+    info = free()
     assert not port_was_taken(info)
 
     with listening(info.port(channel), address):
@@ -197,7 +235,7 @@ def test_a_port_that_somebody_has_was_taken(channel: str, address: str) -> None:
 
 def test_connections_that_linger_do_not_make_a_port_taken() -> None:
     """What a dead kernel leaves in TIME_WAIT keeps nobody from binding the port as libzmq does."""
-    info = ConnectionInfo(**tcp_addresses())
+    info = free()
     with socket.socket() as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(("127.0.0.1", info.shell_port))
@@ -208,7 +246,8 @@ def test_connections_that_linger_do_not_make_a_port_taken() -> None:
             assert client.recv(1) == b""
 
     assert not port_was_taken(info)
-    assert tcp_addresses(info)["shell_port"] == info.shell_port
+    reservation, _ = reserve(CHANNELS, info)
+    reservation.close()
 
 
 def test_no_port_of_a_kernel_on_ipc_can_be_taken(tmp_path: Path) -> None:
@@ -217,14 +256,3 @@ def test_no_port_of_a_kernel_on_ipc_can_be_taken(tmp_path: Path) -> None:
         info = ConnectionInfo(transport="ipc", ip=str(tmp_path / "k"), shell_port=port)
 
         assert not port_was_taken(info)
-
-
-def test_ports_that_a_kernel_is_to_choose_cannot_be_taken() -> None:
-    """There are none yet; once it has chosen, they are kept while they are free."""
-    info = ConnectionInfo(**own_ports())
-    assert not port_was_taken(info)
-
-    chosen = tcp_addresses()
-    assert kept_ports(ConnectionInfo(**chosen)) == chosen
-    with listening(chosen["shell_port"]):
-        assert kept_ports(ConnectionInfo(**chosen)) is None

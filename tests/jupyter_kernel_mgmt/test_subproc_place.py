@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jupyter_kernel_mgmt import LaunchError
-from jupyter_kernel_mgmt.subproc.addresses import port_was_taken, tcp_addresses
+from jupyter_kernel_mgmt.subproc.addresses import port_was_taken, reserve
 from jupyter_kernel_mgmt.subproc.place import Place, runtime_directory
 from jupyter_kernel_mgmt.subproc.transports import Choice
 from jupyter_protocol import CHANNELS, ConnectionInfo, KernelSockets
@@ -274,12 +274,14 @@ async def test_the_key_is_in_the_file_and_nowhere_else(caplog: pytest.LogCapture
     await place.release()
 
 
-@pytest.mark.parametrize("way", ["own-ports", "handshake"])
-async def test_a_kernel_that_chooses_its_ports_gets_none(way: Any) -> None:
-    """Nothing can be taken. The next process keeps the ports where it can be told them."""
+@pytest.mark.parametrize(("way", "told"), [("own-ports", {"hb"}), ("handshake", set())])
+async def test_a_kernel_that_chooses_its_ports_gets_none(way: Any, told: set[str]) -> None:
+    """But that which ipykernel would race for. The next process keeps the ports where it can be told them."""
     place = await create("1234", "", Choice(way, "a test wants it"))
-    assert {place.connection_info.port(channel) for channel in CHANNELS} == {0}
-    chosen = ConnectionInfo(**tcp_addresses(), key=place.connection_info.key)
+    assert {channel for channel in CHANNELS if place.connection_info.port(channel)} == told
+    reservation, addresses = reserve(CHANNELS)
+    reservation.close()
+    chosen = ConnectionInfo(**addresses, key=place.connection_info.key)
     place.connection_info = chosen
 
     await hold_again(place)
