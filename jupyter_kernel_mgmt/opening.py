@@ -83,6 +83,7 @@ def launch(
     unresponsive_after: float | None = None,
     stdin: StdinHandler | None = None,
     finder: KernelFinder | None = None,
+    forkserver: bool = False,
     on_event: OnEvent | None = None,
     trace: WireTrace | None = None,
 ) -> Opening:
@@ -101,6 +102,10 @@ def launch(
     is ``"auto"`` (on tcp, for kernels that declare it), ``"required"`` or ``"disabled"``. Of stdout and
     stderr the end is always kept; ``output`` gets all of it besides: a `Path` of a file to add it to, a
     callable for each line, or ``"inherit"`` for our stderr.
+
+    With ``forkserver`` an ipykernel is forked from a process that has imported it, several times as fast as
+    a cold start; that process is prepared for the first kernel and kept by the finder, so hold one. What
+    cannot be forked is started cold, and the reason is told in a `LaunchProgress`.
 
     ``unresponsive_after`` seconds without a sign of life from a process that is stopped, or from a kernel
     whose heartbeat ought to answer, give an `Unresponsive` event, and a `KernelUnresponsive` to those who
@@ -121,6 +126,7 @@ def launch(
         transport=transport,
         encryption=encryption,
         output=output,
+        forkserver=forkserver,
     )
     options = KernelOptions(
         startup_timeout=startup_timeout, unresponsive_after=unresponsive_after, stdin=stdin, trace=trace

@@ -10,6 +10,7 @@ from ..exceptions import NoSuchKernel
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase
 from ..subproc import SubprocessLauncher
+from ..subproc.forkserver import ForkServers
 from ..subproc.guard import Guard
 
 NAME = "kernel"
@@ -24,6 +25,7 @@ class IPykernelProvider(KernelProviderBase):
 
     def __init__(self) -> None:
         self._guard = Guard(kept=True)
+        self._forkservers = ForkServers()
 
     def find_kernels(self) -> Generator[tuple[str, KernelTypeInfo], None, None]:
         """Yield the kernel type if there is an ipykernel."""
@@ -40,12 +42,21 @@ class IPykernelProvider(KernelProviderBase):
         if find_spec("ipykernel") is None:
             where = f"the packages of {sys.executable}; to get it: {sys.executable} -m pip install ipykernel"
             raise NoSuchKernel(name, searched=[where])
-        launcher = SubprocessLauncher(ARGV, kernel_name="python3", metadata=_metadata(), guard=self._guard)
+        launcher = SubprocessLauncher(
+            ARGV,
+            kernel_name="python3",
+            metadata=_metadata(),
+            guard=self._guard,
+            forkservers=self._forkservers,
+        )
         return await launcher.launch(request)
 
     async def aclose(self) -> None:
-        """Kernels that still run are guarded until they end. Cancelling is safe."""
-        await self._guard.aclose()
+        """Kernels that still run keep what guards them until they end. Cancelling is safe."""
+        try:
+            await self._forkservers.aclose()
+        finally:
+            await self._guard.aclose()
 
 
 def _metadata() -> dict[str, Any]:

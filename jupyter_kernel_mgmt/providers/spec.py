@@ -16,6 +16,7 @@ from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase
 from ..subproc import SubprocessLauncher
 from ..subproc.arrival import Registrations
+from ..subproc.forkserver import ForkServers
 from ..subproc.guard import Guard
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class KernelSpecProvider(KernelProviderBase):
         self.directories = directories
         self._registrations = Registrations()
         self._guard = Guard(kept=True)
+        self._forkservers = ForkServers()
 
     async def find_kernels(self) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:
         """Yield a kernel type for each usable kernelspec."""
@@ -60,13 +62,17 @@ class KernelSpecProvider(KernelProviderBase):
             protocol_version=spec.protocol_version,
             registrations=self._registrations,
             guard=self._guard,
+            forkservers=self._forkservers,
             fields={"resource_dir": str(spec.directory), "prefix": str(spec.prefix or "")},
         )
         return await launcher.launch(request)
 
     async def aclose(self) -> None:
-        """Kernels that still run are guarded until they end. Cancelling is safe."""
-        await self._guard.aclose()
+        """Kernels that still run keep what guards them until they end. Cancelling is safe."""
+        try:
+            await self._forkservers.aclose()
+        finally:
+            await self._guard.aclose()
 
     def _get(self, name: str) -> KernelSpec:
         try:

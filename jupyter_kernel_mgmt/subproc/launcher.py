@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,8 @@ from .addresses import ipc_obstacle, socket_directory
 from .arrival import Registrations, expected
 from .encryption import decide
 from .environment import kernel_environment
+from .forked import ForkedManager, fork
+from .forkserver import ForkServers, forkable
 from .guard import Guard
 from .limits import limit, refuse_what_cannot_be_limited
 from .manager import SubprocessManager
@@ -33,6 +36,9 @@ log = logging.getLogger(__name__)
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
+LocalManager = SubprocessManager | ForkedManager
+
+
 class SubprocessLauncher(KernelLauncherBase):
     """Starts one kernel type.
 
@@ -40,7 +46,7 @@ class SubprocessLauncher(KernelLauncherBase):
     launch parameters are filled in. ``env`` is added to the inherited environment, ``${NAME}`` in it
     replaced. ``metadata`` and ``protocol_version`` are the kernelspec's. Kernels that register do so at
     one socket for all launchers that share ``registrations``; one agent sees to the kernels of all that
-    share a ``guard``.
+    share a ``guard``, and those that share ``forkservers`` fork kernels where a request wants it.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class SubprocessLauncher(KernelLauncherBase):
         fields: Mapping[str, str] | None = None,
         registrations: Registrations | None = None,
         guard: Guard | None = None,
+        forkservers: ForkServers | None = None,
     ) -> None:
         self.argv = tuple(argv)
         self.kernel_name = kernel_name
@@ -65,6 +72,7 @@ class SubprocessLauncher(KernelLauncherBase):
         self.fields = dict(fields or {})
         self._registrations = registrations or Registrations()
         self._guard = guard or Guard()
+        self._forkservers = forkservers
 
     async def launch(self, request: LaunchRequest) -> Launched:
         """Start the process; it need not be ready when this returns.
@@ -76,7 +84,7 @@ class SubprocessLauncher(KernelLauncherBase):
         """
         refuse_what_cannot_be_limited(request.limits)
         place = self._place(request)
-        manager: SubprocessManager | None = None
+        manager: LocalManager | None = None
         argv: tuple[str, ...] = ()
         try:
             fields = {**self.fields, "connection_file": str(place.connection_file)}
@@ -100,7 +108,32 @@ class SubprocessLauncher(KernelLauncherBase):
             command=argv,
         )
 
-    async def _start(self, argv: tuple[str, ...], request: LaunchRequest, place: Place) -> SubprocessManager:
+    async def _start(self, argv: tuple[str, ...], request: LaunchRequest, place: Place) -> LocalManager:
+        if request.forkserver:
+            forked = await self._fork(argv[len(request.prefix) :], request, place)
+            if isinstance(forked, ForkedManager):
+                return forked
+            log.info("Kernel %s is not forked: %s", request.kernel_id, forked)
+            request.progress(f"starting without a fork server: {forked}")
+        return await self._start_cold(argv, request, place)
+
+    async def _fork(self, argv: tuple[str, ...], request: LaunchRequest, place: Place) -> ForkedManager | str:
+        """The kernel, or why it has to be started in another way."""
+        if self._forkservers is None:
+            return "its provider keeps no fork server"
+        what = forkable(argv, request.prefix)
+        if isinstance(what, str):
+            return what
+        mark = f"{request.kernel_id}:{secrets.token_hex(8)}"
+        env = kernel_environment(os.environ, self.env, request.env, request.env_policy, mark=mark)
+        try:
+            return await fork(self._forkservers, what, request, place, env, mark)
+        except (LaunchError, OSError, RuntimeError) as error:
+            return str(error)
+
+    async def _start_cold(
+        self, argv: tuple[str, ...], request: LaunchRequest, place: Place
+    ) -> SubprocessManager:
         ward = self._guard.ward(request.kernel_id)
         try:
             env = kernel_environment(os.environ, self.env, request.env, request.env_policy, mark=ward.mark)
@@ -122,7 +155,7 @@ class SubprocessLauncher(KernelLauncherBase):
     def _place(self, request: LaunchRequest) -> Place:
         """The place of the kernel that this one follows, or a new one."""
         previous = None if request.previous is None else request.previous.manager
-        if isinstance(previous, SubprocessManager):
+        if isinstance(previous, SubprocessManager | ForkedManager):
             previous.place.hold_again()
             return previous.place
         choice = choose(

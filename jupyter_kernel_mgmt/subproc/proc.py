@@ -15,6 +15,8 @@ STOPPED = frozenset("Tt")
 RUNNING = frozenset("RD")
 """On a processor or waiting for one, or for a disk."""
 
+ENDED = frozenset("ZX")
+
 
 def look_at(pid: int) -> ProcessState | None:
     """The state of a process, with the processor time of all its descendants, the ended ones included.
@@ -33,6 +35,20 @@ def look_at(pid: int) -> ProcessState | None:
         if (stat := _stat(child)) is not None:
             cpu_time += stat[1]
     return ProcessState(stopped=state in STOPPED, cpu_time=cpu_time, running=state in RUNNING)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process, somebody else's child too, is gone or waits to be reaped."""
+    stat = _stat(pid)
+    if stat is not None:
+        return stat[0] in ENDED
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False  # there is no /proc
 
 
 def _stat(pid: int) -> tuple[str, float] | None:

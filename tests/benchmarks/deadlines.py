@@ -73,7 +73,7 @@ def _many(
         return elapsed
 
     async def peer() -> float:
-        elapsed, end = await _many_peer(count)
+        elapsed, end = await many_peer(count)
         ends["jupyter_client"].append(end)
         return elapsed
 
@@ -188,7 +188,7 @@ async def _executed(execution: Awaitable[object]) -> None:
     await execution
 
 
-async def _many_peer(count: int) -> tuple[float, float]:
+async def many_peer(count: int) -> tuple[float, float]:
     manager = AsyncMultiKernelManager(connection_dir=jupyter_runtime_dir())
 
     async def one() -> None:

@@ -23,12 +23,11 @@ def taken():
 
 @pytest.fixture
 def reserved(monkeypatch):
-    """Replace what is reserved by what a function makes of it; no port is kept for the kernel."""
+    """Give kernels other ports than those that are reserved for them, as a function says."""
 
     def install(change):
         def reserve(channels, previous=None):
             reservation, fields = addresses.reserve(channels, previous)
-            reservation.close()
             return reservation, change(fields)
 
         monkeypatch.setattr(place, "reserve", reserve)
