@@ -31,6 +31,9 @@ PREPARE_TIMEOUT = 60.0
 CLOSE_TIMEOUT = 3.0
 """Seconds that an agent has to end everything, before that is done from here."""
 
+LAST_WORDS = 0.1
+"""Seconds in which what an agent said before it ended is read."""
+
 MARK = "JUPYTER_KERNEL_MARK"
 FAR_END = Path(__file__).with_name("far_end.py")
 
@@ -86,6 +89,7 @@ class Agent:
         self._ending: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
         self._pidfd = -1
+        self._last_call: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         state = self.ended or ("running" if self._process else "not started")
@@ -165,7 +169,8 @@ class Agent:
     def _exited(self) -> None:
         self._unwatch()
         # What it said last is still in the connection, and is read before the connection's end is noticed.
-        asyncio.get_running_loop().call_later(0.1, self._lost, "it ended")
+        later = asyncio.get_running_loop().call_later
+        self._last_call = later(LAST_WORDS, self._lost, "it ended")
 
     def _unwatch(self) -> None:
         if self._pidfd >= 0:
@@ -442,6 +447,8 @@ class Agent:
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     await self._gone.wait()
         self._unwatch()
+        if self._last_call is not None:
+            self._last_call.cancel()
         self._connection.close()
         assert self._process is not None
         self._process.kill()

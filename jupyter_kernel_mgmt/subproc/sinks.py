@@ -1,13 +1,15 @@
 """Where a kernel's stdout and stderr go besides the tail: to a file, to a callback, or to ours.
 
-Sinks are written to by the thread that drains the pipes, never by the loop.
+Sinks are given what came by the thread that drains the pipes, which none of them holds up.
 """
 
 import asyncio
 import codecs
 import logging
 import os
+import queue
 import sys
+import threading
 from collections.abc import Callable
 from typing import Protocol
 
@@ -18,6 +20,13 @@ log = logging.getLogger(__name__)
 
 LONGEST_LINE = 64 * 1024
 """Characters after which a line is handed on before its end has come."""
+
+
+MOST_PENDING = 4 * 1024 * 1024
+"""Bytes that wait for a reader who has stopped, as of a full pipe."""
+
+CLOSE_TIMEOUT = 0.5
+"""Seconds that closing waits until all is written."""
 
 
 class Sink(Protocol):
@@ -56,20 +65,55 @@ def make_sink(output: Output) -> Sink | None:
 
 
 class _Descriptor:
-    """Writes to a descriptor, which it owns."""
+    """Writes to a descriptor, which it owns, in a thread of its own: whoever reads there may have stopped.
+
+    What does not fit into `MOST_PENDING` then is left out, and counted in the log.
+    """
 
     def __init__(self, fd: int) -> None:
-        self._fd: int | None = fd
+        self._fd = fd
+        self._chunks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._guard = threading.Lock()
+        self._pending = 0
+        self._left_out = 0
+        self._thread: threading.Thread | None = None
+        self._closed = False
 
     def write(self, chunk: bytes) -> None:
-        rest = memoryview(chunk)
-        while rest and self._fd is not None:
-            rest = rest[os.write(self._fd, rest) :]
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="kernel-output-sink", daemon=True)
+            self._thread.start()
+        with self._guard:
+            fits = self._pending + len(chunk) <= MOST_PENDING
+            self._pending += len(chunk) if fits else 0
+            self._left_out += 0 if fits else len(chunk)
+        if fits:
+            self._chunks.put(chunk)
 
     def close(self) -> None:
-        if self._fd is not None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._thread is None:
             os.close(self._fd)
-            self._fd = None
+            return
+        self._chunks.put(None)
+        self._thread.join(CLOSE_TIMEOUT)
+        if self._left_out or self._thread.is_alive():
+            log.warning("Nobody read a kernel's output: %d bytes of it are left out", self._left_out)
+
+    def _work(self) -> None:
+        try:
+            while (chunk := self._chunks.get()) is not None:
+                rest = memoryview(chunk)
+                while rest:
+                    rest = rest[os.write(self._fd, rest) :]
+                with self._guard:
+                    self._pending -= len(chunk)
+        except OSError as error:  # a full disk, a closed terminal: the kernel goes on
+            log.error("A kernel's output goes no further: %s", error)
+        finally:
+            os.close(self._fd)
 
 
 class _Lines:
