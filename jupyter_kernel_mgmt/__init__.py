@@ -1,6 +1,7 @@
 """Find kernel types, launch kernels, talk to them, restart and end them: asyncio, and nothing else."""
 
 from ._output_log import OutputDropped
+from ._pool_stock import PoolMetrics
 from ._restart_policy import Backoff
 from .channels import Channels
 from .client import KernelClient
@@ -44,6 +45,7 @@ from .launcherbase import BlockingLauncherBase, KernelLauncherBase
 from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest, Limits
 from .managerbase import BlockingManagerBase, KernelManagerBase, ProcessState
 from .opening import connect, launch
+from .pool import KernelPool
 from .providerbase import BlockingProviderBase, KernelProviderBase
 from .providers.pyimport import IPykernelProvider
 from .providers.spec import KernelSpecProvider
@@ -64,9 +66,11 @@ __all__ = [
     "Kernel",
     "KernelClient",
     "KernelFinder",
+    "KernelPool",
     "KernelRestarter",
     "KernelState",
     "OutputDropped",
+    "PoolMetrics",
     "connect",
     "find_kernels",
     "launch",

@@ -356,7 +356,7 @@ class Kernel(KernelRequests):
 
     def _require_ownership(self, action: str) -> None:
         if not self.owned:
-            raise NotOwned(f"this kernel is not ours to {action}: we only connected to it")
+            raise NotOwned(f"this kernel is not ours to {action}: we connected to it, or a pool lent it")
 
 
 def _closed(result: ExecutionResult | None) -> Exception:

@@ -25,6 +25,7 @@ EXPECTED = {
         "'value': 'False'",
     ],
     "restarter": ["restart 2 begins in", "and again: 42", "given up: 2 restarts did not help"],
+    "pool": ["3 kernels are warm", "task 7: in /", "every kernel was new: True"],
     "write_a_provider": ["starting Python with -O", "asserts: False"],
 }
 

@@ -99,8 +99,8 @@ class _Descriptor:
             return
         self._chunks.put(None)
         self._thread.join(CLOSE_TIMEOUT)
-        if self._left_out or self._thread.is_alive():
-            log.warning("Nobody read a kernel's output: %d bytes of it are left out", self._left_out)
+        if missing := self._left_out + self._pending:
+            log.warning("Nobody read a kernel's output: %d bytes of it are left out", missing)
 
     def _work(self) -> None:
         try:
@@ -112,6 +112,8 @@ class _Descriptor:
                     self._pending -= len(chunk)
         except OSError as error:  # a full disk, a closed terminal: the kernel goes on
             log.error("A kernel's output goes no further: %s", error)
+            with self._guard:
+                self._pending = 0
         finally:
             os.close(self._fd)
 
