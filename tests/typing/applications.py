@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 from jupyter_kernel_mgmt import (
+    Backoff,
     ClientClosed,
     Execution,
     ExecutionError,
@@ -17,14 +18,18 @@ from jupyter_kernel_mgmt import (
     KernelDied,
     KernelEvent,
     KernelFinder,
+    KernelPool,
+    KernelRestarter,
     KernelSpecProvider,
     KernelState,
     KernelTypeInfo,
     Launched,
     LaunchError,
     LaunchRequest,
+    Limits,
     NoSuchKernel,
     OutputDropped,
+    PoolMetrics,
     StateChanged,
     Unsupported,
     connect,
@@ -160,6 +165,22 @@ async def catch(kernel: Kernel) -> None:
         assert_type(error.option, str)
     except ProtocolError:
         pass
+
+
+async def lend_and_restart() -> None:
+    async with (
+        KernelPool("spec/python3", size=2, max_uses=3, env={"A": "b"}, forkserver=True) as pool,
+        pool.acquire(cwd="/", timeout=5) as kernel,
+    ):
+        assert_type(kernel, Kernel)
+        assert_type(pool.metrics, PoolMetrics)
+    limits = Limits(memory=2**30, nice=5)
+    async with (
+        launch(limits=limits, env_policy=["PATH"], encryption="required", output=print) as owned,
+        KernelRestarter(owned, restart_limit=3, backoff=Backoff(initial=0.1)) as restarter,
+    ):
+        async for event in restarter.events():
+            assert_type(event, KernelEvent)
 
 
 async def test_with_fakes() -> None:
