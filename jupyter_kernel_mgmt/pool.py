@@ -96,7 +96,7 @@ class KernelPool:
         self._closing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Begins to fill the stock, and does not wait for it: see `filled`."""
+        """Begins to fill the stock, and does not wait for it: see `filled`. Cancelling leaves nothing."""
         if self._loop is not None or self._closing is not None:
             raise RuntimeError("a pool is entered once")
         self._loop = asyncio.get_running_loop()

@@ -24,7 +24,7 @@ class IPykernelProvider(KernelProviderBase):
     id = "pyimport"
 
     def __init__(self) -> None:
-        self._guard = Guard(kept=True)
+        self._guard = Guard()
         self._forkservers = ForkServers()
 
     def find_kernels(self) -> Generator[tuple[str, KernelTypeInfo], None, None]:

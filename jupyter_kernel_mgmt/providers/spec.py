@@ -33,7 +33,7 @@ class KernelSpecProvider(KernelProviderBase):
     def __init__(self, directories: list[Path] | None = None) -> None:
         self.directories = directories
         self._registrations = Registrations()
-        self._guard = Guard(kept=True)
+        self._guard = Guard()
         self._forkservers = ForkServers()
 
     async def find_kernels(self) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:

@@ -44,6 +44,11 @@ async def until(source, wanted):
     raise AssertionError(f"{wanted} never came; there were {seen}")
 
 
+def kernels(descendants):
+    """The processes of kernels: what was started, but for the agent that guards them."""
+    return {pid: line for pid, line in descendants().items() if "far_end" not in line}
+
+
 async def test_a_kernel_killed_while_it_executes_is_usable_again(ipykernel, run_until, descendants):
     """Who waited gets the death; kernel_id, file, client and handlers stay, and there is one process."""
     seen = []
@@ -63,7 +68,7 @@ async def test_a_kernel_killed_while_it_executes_is_usable_again(ipykernel, run_
         assert (await kernel.execute("print('again')")).stdout == "again\n"
         assert "stream" in seen
         assert (kernel.client, kernel.kernel_id, kernel.connection_file) == (client, kernel_id, file)
-        assert list(descendants()) == [kernel.manager.pid]
+        assert list(kernels(descendants)) == [kernel.manager.pid]
         async with connect(kernel.connection_file) as other:
             assert (await other.execute("6 * 7")).text == "42"
 
@@ -97,7 +102,7 @@ async def test_a_kernel_that_can_no_longer_start_is_given_up(spec, world, descen
             await kernel.execute(DIE)
         seen = await until(kernel, RestartGaveUp)
         assert kernel.state is KernelState.DEAD
-        assert descendants() == {}
+        assert kernels(descendants) == {}
         assert [e.delay for e in seen if isinstance(e, RestartScheduled)] == [0.01, 0.02, 0.04]
         exits = [e for e in seen if isinstance(e, KernelExited)]
         assert [(e.exit_info.returncode, e.generation) for e in exits] == [(3, 1), (1, 2), (1, 3), (1, 4)]
@@ -111,10 +116,10 @@ async def test_what_was_shut_down_is_not_revived(ipykernel, descendants):
     """By us; the restarter tells nothing, since there is nothing to tell."""
     async with launch(ipykernel) as kernel, KernelRestarter(kernel, backoff=BRIEFLY):
         await kernel.shutdown()
-        assert (kernel.state, descendants()) == (KernelState.DEAD, {})
+        assert (kernel.state, kernels(descendants)) == (KernelState.DEAD, {})
         await kernel.restart()
         await kernel.shutdown()
-        assert (kernel.state, descendants()) == (KernelState.DEAD, {})
+        assert (kernel.state, kernels(descendants)) == (KernelState.DEAD, {})
         await kernel.aclose()
         told = [event async for event in kernel.events()]
         assert not [event for event in told if isinstance(event, RestartScheduled | RestartGaveUp)]
@@ -149,7 +154,7 @@ async def test_a_stopped_kernel_is_killed_and_restarted(ipykernel, descendants):
         seen = await until(kernel, StateChanged(KernelState.READY, 2))
         assert any(isinstance(event, Unresponsive) for event in seen)
         assert (await kernel.execute("6 * 7")).text == "42"
-        assert list(descendants()) == [kernel.manager.pid]
+        assert list(kernels(descendants)) == [kernel.manager.pid]
 
 
 async def test_closing_during_a_restart_leaves_a_dead_kernel_and_no_process(
@@ -162,7 +167,7 @@ async def test_closing_during_a_restart_leaves_a_dead_kernel_and_no_process(
                 await kernel.execute(DIE)
             first = kernel.manager
             await eventually(lambda: kernel.manager is not first)
-        assert (kernel.state, descendants()) == (KernelState.DEAD, {})
+        assert (kernel.state, kernels(descendants)) == (KernelState.DEAD, {})
         await kernel.restart()
         assert (await kernel.execute("6 * 7")).text == "42"
 
@@ -183,6 +188,6 @@ async def test_a_manager_alone_gets_another_kernel_in_its_place(ipykernel, desce
             async with connect(restarter.launched) as kernel:
                 assert (await kernel.execute("6 * 7")).text == "42"
         await manager.aclose()
-        assert descendants() == {}
+        assert kernels(descendants) == {}
         [exit] = [event for event in seen if isinstance(event, KernelExited)]
         assert exit == KernelExited(ExitInfo(-signal.SIGKILL), 1, expected=False)
