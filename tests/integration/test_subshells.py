@@ -95,6 +95,8 @@ async def test_creations_that_are_cancelled_leave_nothing(run_until):
                 await asyncio.sleep(0)
             creation.cancel()
             await asyncio.wait([creation])
+            if not creation.cancelled():  # it was done before: the subshell is the caller's
+                await kernel.delete_subshell(creation.result())
         async with asyncio.timeout(GUARD):  # the kernel may delete them while it answers this
             while await kernel.list_subshells():
                 pass
