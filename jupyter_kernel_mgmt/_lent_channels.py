@@ -1,8 +1,8 @@
 """`LentChannels`: a client's channels, lent to another client, who cannot close them."""
 
-from jupyter_protocol import ChannelClosed, Message
+from jupyter_protocol import ChannelClosed, Message, messages
 
-from .channels import Channels, OnClosed, OnMessage
+from .channels import CanKnock, Channels, OnClosed, OnMessage
 from .client import KernelClient
 
 HARMLESS = frozenset(
@@ -39,6 +39,13 @@ class LentChannels:
         if message.msg_type not in HARMLESS:
             self.used = True
         self._channels.send(channel, message)
+
+    def knock(self) -> None:
+        """Knock, or ask what leaves no trace where the owner's channels cannot. Raises as `send`."""
+        if isinstance(self._channels, CanKnock) and not self._closed:
+            self._channels.knock()
+        else:
+            self.send("shell", messages.kernel_info_request())
 
     async def aclose(self, *, discard: bool = False) -> None:
         """Give them back. It waits for nothing. May be called again."""

@@ -1,7 +1,7 @@
 """`Channels`: the one seam through which a client sends and receives, and its ZMQ implementation."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jupyter_protocol import ClientSockets, ConnectionInfo, Message, Session
 
@@ -35,6 +35,15 @@ class Channels(Protocol):
         Messages sent before still leave, within a bounded time; with ``discard`` they need not, since the far
         end is gone. Releases everything even when cancelled.
         """
+        ...
+
+
+@runtime_checkable
+class CanKnock(Protocol):
+    """What channels may offer besides, for kernels that leave requests unread until something stirs."""
+
+    def knock(self) -> None:
+        """Make the kernel look at shell again, without a message. Raises as ``send``, or `OSError`."""
         ...
 
 
@@ -72,6 +81,10 @@ class ZMQChannels:
     def send(self, channel: str, message: Message) -> None:
         """Send a message; see `jupyter_protocol.ClientSockets.send`."""
         self._sockets.send(channel, message)
+
+    def knock(self) -> None:
+        """Connect to shell once more; see `jupyter_protocol.ClientSockets.knock`."""
+        self._sockets.knock()
 
     async def aclose(self, *, discard: bool = False) -> None:
         """Close the sockets; see `jupyter_protocol.ClientSockets.aclose`."""

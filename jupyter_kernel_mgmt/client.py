@@ -19,7 +19,7 @@ from ._restart_notice import RestartNotice, restarted
 from ._router import Request
 from ._tasks import TaskSet
 from ._under_way import MakeError, UnderWay
-from .channels import Channels
+from .channels import CanKnock, Channels
 from .comms import Comm, CommHandler
 from .exceptions import ClientClosed, KernelError
 from .execution import Execution
@@ -215,8 +215,12 @@ class KernelClient(KernelRequests):
             self._tracer.show("sent", channel, message)
 
     def _nudge(self) -> None:
-        with suppress(KernelError, ChannelClosed):
-            self.send("shell", messages.kernel_info_request())
+        with suppress(KernelError, ChannelClosed, OSError):
+            channels: object = self._channels
+            if isinstance(channels, CanKnock):
+                channels.knock()
+            else:
+                self.send("shell", messages.kernel_info_request())
 
     @property
     def _subshells(self) -> Subshells:

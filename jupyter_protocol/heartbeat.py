@@ -14,7 +14,7 @@ import zmq
 from ._pump import Pump
 from .connection import ConnectionInfo
 from .exceptions import ChannelClosed
-from .sockets.context import SharedContext
+from .sockets.context import SharedContext, opening
 from .sockets.options import connecting_socket
 
 
@@ -57,15 +57,8 @@ class Heartbeat:
     async def __aenter__(self) -> Self:
         if self._closed or self._pump is not None:
             raise ChannelClosed("this heartbeat was opened before; make a new one")
-        self._shared = SharedContext.acquire()
-        try:
+        async with opening(self.aclose) as self._shared:
             self._pump = Pump(self._connected(self._shared.zmq_context), self._received)
-        except zmq.ZMQError as error:
-            await self.aclose()
-            raise OSError(error.errno, str(error)) from error
-        except BaseException:
-            await self.aclose()
-            raise
         self._beat()
         return self
 

@@ -10,8 +10,7 @@ from ..exceptions import NoSuchKernel
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase
 from ..subproc import SubprocessLauncher
-from ..subproc.forkserver import ForkServers
-from ..subproc.guard import Guard
+from ..subproc.helpers import LocalHelpers
 
 NAME = "kernel"
 CURVE_VERSION = 7  # of ipykernel: the first that can encrypt
@@ -24,8 +23,7 @@ class IPykernelProvider(KernelProviderBase):
     id = "pyimport"
 
     def __init__(self) -> None:
-        self._guard = Guard()
-        self._forkservers = ForkServers()
+        self._helpers = LocalHelpers()
 
     def find_kernels(self) -> Generator[tuple[str, KernelTypeInfo], None, None]:
         """Yield the kernel type if there is an ipykernel."""
@@ -43,20 +41,13 @@ class IPykernelProvider(KernelProviderBase):
             where = f"the packages of {sys.executable}; to get it: {sys.executable} -m pip install ipykernel"
             raise NoSuchKernel(name, searched=[where])
         launcher = SubprocessLauncher(
-            ARGV,
-            kernel_name="python3",
-            metadata=_metadata(),
-            guard=self._guard,
-            forkservers=self._forkservers,
+            ARGV, kernel_name="python3", metadata=_metadata(), helpers=self._helpers
         )
         return await launcher.launch(request)
 
     async def aclose(self) -> None:
-        """Kernels that still run keep what guards them until they end. Cancelling is safe."""
-        try:
-            await self._forkservers.aclose()
-        finally:
-            await self._guard.aclose()
+        """Keep nothing for kernels to come; those that run keep what they need. Cancelling is safe."""
+        await self._helpers.aclose()
 
 
 def _metadata() -> dict[str, Any]:

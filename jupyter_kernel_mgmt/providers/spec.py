@@ -15,9 +15,7 @@ from ..kernelspec import (
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase
 from ..subproc import SubprocessLauncher
-from ..subproc.arrival import Registrations
-from ..subproc.forkserver import ForkServers
-from ..subproc.guard import Guard
+from ..subproc.helpers import LocalHelpers
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +30,7 @@ class KernelSpecProvider(KernelProviderBase):
 
     def __init__(self, directories: list[Path] | None = None) -> None:
         self.directories = directories
-        self._registrations = Registrations()
-        self._guard = Guard()
-        self._forkservers = ForkServers()
+        self._helpers = LocalHelpers()
 
     async def find_kernels(self) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:
         """Yield a kernel type for each usable kernelspec."""
@@ -60,19 +56,14 @@ class KernelSpecProvider(KernelProviderBase):
             interrupt_mode=spec.interrupt_mode,
             metadata=spec.metadata,
             protocol_version=spec.protocol_version,
-            registrations=self._registrations,
-            guard=self._guard,
-            forkservers=self._forkservers,
+            helpers=self._helpers,
             fields={"resource_dir": str(spec.directory), "prefix": str(spec.prefix or "")},
         )
         return await launcher.launch(request)
 
     async def aclose(self) -> None:
-        """Kernels that still run keep what guards them until they end. Cancelling is safe."""
-        try:
-            await self._forkservers.aclose()
-        finally:
-            await self._guard.aclose()
+        """Keep nothing for kernels to come; those that run keep what they need. Cancelling is safe."""
+        await self._helpers.aclose()
 
     def _get(self, name: str) -> KernelSpec:
         try:

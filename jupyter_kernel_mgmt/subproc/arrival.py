@@ -58,7 +58,10 @@ async def expected(
 
     Within the context the callable it gives waits for that.
     """
-    if place.way == "handshake":
+    if all(map(place.connection_info.port, CHANNELS)):  # also those of the kernel before
+        place.write()
+        yield lambda exited: _known(place)
+    elif place.way == "handshake":
         async with registrations.socket() as socket:
             registered = socket.expect(request.kernel_id, place.connection_info)
             try:
@@ -66,11 +69,8 @@ async def expected(
                 yield lambda exited: _registered(place, request, registered, exited)
             finally:
                 registered.cancel()
-        return
-    place.write()
-    if all(map(place.connection_info.port, CHANNELS)):
-        yield lambda exited: _known(place)
     else:
+        place.write()
         yield lambda exited: _in_time(request, wait_for_ports(place.connection_file, exited))
 
 

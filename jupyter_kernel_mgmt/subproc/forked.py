@@ -3,18 +3,17 @@
 import asyncio
 import logging
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from ..agent import IPYKERNEL_ENTRY, AgentProcess
 from ..exceptions import KernelError
 from ..launching import ExitInfo, LaunchRequest
-from ..managerbase import KernelManagerBase, ProcessState
-from .addresses import port_was_taken
 from .forkserver import Forkable, ForkServer, ForkServers
+from .local import LocalManager, to_its_end
 from .output import OutputPipe
 from .place import Place
-from .proc import has_ended, look_at
+from .proc import has_ended
 from .sinks import make_sink
 
 log = logging.getLogger(__name__)
@@ -67,8 +66,8 @@ async def fork(
     return ForkedManager(request.kernel_id, process, output, place, servers, server)
 
 
-class ForkedManager(KernelManagerBase):
-    """Manages a child of a fork server, which reports its exit. Owns its output and its share of the place.
+class ForkedManager(LocalManager):
+    """Manages a child of a fork server, which reports its exit.
 
     The server ends the whole group and all that carries the kernel's mark before it reports.
     """
@@ -82,50 +81,25 @@ class ForkedManager(KernelManagerBase):
         servers: ForkServers,
         server: ForkServer,
     ) -> None:
-        self.kernel_id = kernel_id
-        self.place = place
+        super().__init__(kernel_id, output, place)
         self._process = process
-        self._output = output
         self._servers = servers
         self._server = server
-        self._released = False
-        self._exited: asyncio.Future[ExitInfo] = asyncio.get_running_loop().create_future()
         process.on_exit(self._ended)
-
-    def __repr__(self) -> str:
-        state = str(self._exited.result()) if self._exited.done() else "running"
-        return f"<ForkedManager pid={self.pid} {state}>"
 
     @property
     def pid(self) -> int:
         """The process id, also that of the process group."""
         return self._process.pid
 
-    @property
-    def exited(self) -> "asyncio.Future[ExitInfo]":
-        """Done when the process has ended. To be looked at and waited for, not to be cancelled."""
-        return self._exited
-
     async def is_alive(self) -> bool:
         """Whether the process is there, asked of the operating system now."""
         return not self._exited.done() and not has_ended(self.pid)
-
-    async def wait(self) -> ExitInfo:
-        """Wait for the exit. Cancelling stops only this wait."""
-        return await asyncio.shield(self._exited)
 
     async def signal(self, number: int) -> None:
         """Send a signal to the whole process group. Nothing happens when the kernel is gone."""
         if not self._exited.done():
             await self._process.signal(number)
-
-    async def output_tail(self) -> str:
-        """The last 64 kB of what the process and its children wrote."""
-        return self._output.tail()
-
-    async def process_state(self) -> ProcessState | None:
-        """Whether the process is stopped, and the processor time of it and its descendants. Linux only."""
-        return None if self._exited.done() else look_at(self.pid)
 
     async def aclose(self) -> None:
         """End the process, its group and its descendants, then release output and files.
@@ -134,17 +108,10 @@ class ForkedManager(KernelManagerBase):
         """
         try:
             if not self._exited.done():
-                ending = asyncio.create_task(self._end(), name=f"end-{self.kernel_id}")
-                try:
-                    await asyncio.shield(ending)
-                except asyncio.CancelledError:
-                    await asyncio.wait([ending])
-                    raise
+                await to_its_end(asyncio.create_task(self._end(), name=f"end-{self.kernel_id}"))
         finally:
             if not self._released:
-                self._released = True
-                self._output.close()
-                await self.place.release()
+                await self._release()
                 await self._servers.release(self._server)
 
     async def _end(self) -> None:
@@ -156,10 +123,4 @@ class ForkedManager(KernelManagerBase):
             log.error("Process %d has not ended after SIGKILL: %s", self.pid, error)
 
     def _ended(self, info: ExitInfo) -> None:
-        if self._exited.done():
-            return
-        taken = info.returncode != 0 and port_was_taken(self.place.connection_info)
-        reason = "another process took one of its ports" if taken else info.reason
-        tail = self._output.tail()
-        self._output.close()
-        self._exited.set_result(replace(info, reason=reason, output_tail=tail, retry=taken))
+        self._tell_exit(info.returncode, info.reason)

@@ -51,10 +51,9 @@ class Ward:
 
 
 class Guard:
-    """One agent for all kernels of a provider. It runs while there is a ward; if ``kept``, until `aclose`."""
+    """One agent for all kernels of a provider, for as long as there is a ward."""
 
-    def __init__(self, *, kept: bool = False) -> None:
-        self._kept = kept
+    def __init__(self) -> None:
         self._wards: dict[str, Ward] = {}
         self._agent: Agent | None = None
         self._failures = 0
@@ -96,17 +95,9 @@ class Guard:
                 self._agent.release(ward.id)
             await self._forget(ward)
 
-    async def aclose(self) -> None:
-        """Keep the agent no longer than there are wards. May be called again. Cancelling is safe."""
-        self._kept = False
-        await self._close_if_unused()
-
     async def _forget(self, ward: Ward) -> None:
         self._wards.pop(ward.id, None)
-        await self._close_if_unused()
-
-    async def _close_if_unused(self) -> None:
-        if not self._kept and not self._wards:
+        if not self._wards:
             agent, self._agent = self._agent, None
             if agent is not None:
                 await agent.aclose()

@@ -17,13 +17,14 @@ from ..exceptions import LaunchError, Unsupported
 from ..launcherbase import KernelLauncherBase
 from ..launching import ExitInfo, InterruptMode, Launched, LaunchRequest, Output
 from .addresses import ipc_obstacle, socket_directory
-from .arrival import Registrations, expected
+from .arrival import expected
 from .encryption import decide
 from .environment import kernel_environment
 from .forked import ForkedManager, fork
-from .forkserver import ForkServers, forkable
-from .guard import Guard
+from .forkserver import forkable
+from .helpers import LocalHelpers
 from .limits import limit, refuse_what_cannot_be_limited
+from .local import LocalManager
 from .manager import SubprocessManager
 from .output import OutputPipe
 from .place import Place
@@ -36,17 +37,13 @@ log = logging.getLogger(__name__)
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
-LocalManager = SubprocessManager | ForkedManager
-
-
 class SubprocessLauncher(KernelLauncherBase):
     """Starts one kernel type.
 
     ``argv`` is the command; ``{connection_file}``, the names in ``fields`` and those of the request's
     launch parameters are filled in. ``env`` is added to the inherited environment, ``${NAME}`` in it
-    replaced. ``metadata`` and ``protocol_version`` are the kernelspec's. Kernels that register do so at
-    one socket for all launchers that share ``registrations``; one agent sees to the kernels of all that
-    share a ``guard``, and those that share ``forkservers`` fork kernels where a request wants it.
+    replaced. ``metadata`` and ``protocol_version`` are the kernelspec's. Launchers of one provider
+    share its ``helpers``; without them nothing is forked.
     """
 
     def __init__(
@@ -59,9 +56,7 @@ class SubprocessLauncher(KernelLauncherBase):
         metadata: Mapping[str, Any] | None = None,
         protocol_version: str = "",
         fields: Mapping[str, str] | None = None,
-        registrations: Registrations | None = None,
-        guard: Guard | None = None,
-        forkservers: ForkServers | None = None,
+        helpers: LocalHelpers | None = None,
     ) -> None:
         self.argv = tuple(argv)
         self.kernel_name = kernel_name
@@ -70,9 +65,8 @@ class SubprocessLauncher(KernelLauncherBase):
         self.metadata = dict(metadata or {})
         self.protocol_version = protocol_version
         self.fields = dict(fields or {})
-        self._registrations = registrations or Registrations()
-        self._guard = guard or Guard()
-        self._forkservers = forkservers
+        self._can_fork = helpers is not None  # a server for one kernel would only cost time
+        self._helpers = helpers or LocalHelpers()
 
     async def launch(self, request: LaunchRequest) -> Launched:
         """Start the process; it need not be ready when this returns.
@@ -89,7 +83,7 @@ class SubprocessLauncher(KernelLauncherBase):
         try:
             fields = {**self.fields, "connection_file": str(place.connection_file)}
             argv = (*request.prefix, *fill_in(self.argv, fields, request.launch_params))
-            async with expected(place, request, self._registrations) as arrive:
+            async with expected(place, request, self._helpers.registrations) as arrive:
                 manager = await self._start(argv, request, place)
                 place.connection_info = await arrive(manager.exited)
         except BaseException as error:
@@ -119,7 +113,7 @@ class SubprocessLauncher(KernelLauncherBase):
 
     async def _fork(self, argv: tuple[str, ...], request: LaunchRequest, place: Place) -> ForkedManager | str:
         """The kernel, or why it has to be started in another way."""
-        if self._forkservers is None:
+        if not self._can_fork:
             return "its provider keeps no fork server"
         what = forkable(argv, request.prefix)
         if isinstance(what, str):
@@ -127,14 +121,14 @@ class SubprocessLauncher(KernelLauncherBase):
         mark = f"{request.kernel_id}:{secrets.token_hex(8)}"
         env = kernel_environment(os.environ, self.env, request.env, request.env_policy, mark=mark)
         try:
-            return await fork(self._forkservers, what, request, place, env, mark)
+            return await fork(self._helpers.forkservers, what, request, place, env, mark)
         except (LaunchError, OSError, RuntimeError) as error:
             return str(error)
 
     async def _start_cold(
         self, argv: tuple[str, ...], request: LaunchRequest, place: Place
     ) -> SubprocessManager:
-        ward = self._guard.ward(request.kernel_id)
+        ward = self._helpers.guard.ward(request.kernel_id)
         try:
             env = kernel_environment(os.environ, self.env, request.env, request.env_policy, mark=ward.mark)
             process, output = start(argv, env=env, cwd=request.cwd, output=request.output)
@@ -155,7 +149,7 @@ class SubprocessLauncher(KernelLauncherBase):
     def _place(self, request: LaunchRequest) -> Place:
         """The place of the kernel that this one follows, or a new one."""
         previous = None if request.previous is None else request.previous.manager
-        if isinstance(previous, SubprocessManager | ForkedManager):
+        if isinstance(previous, LocalManager):
             previous.place.hold_again()
             return previous.place
         choice = choose(
@@ -170,14 +164,10 @@ class SubprocessLauncher(KernelLauncherBase):
             request.encryption, transport=choice.transport, metadata=self.metadata, available=has_curve()
         )
         log.info("Kernel %s uses %s: %s", request.kernel_id, choice.way, choice.reason)
-        log.info(
-            "Kernel %s is%s encrypted: %s",
-            request.kernel_id,
-            "" if encrypted.curve else " not",
-            encrypted.reason,
-        )
+        how = "is encrypted" if encrypted.curve else "is not encrypted"
+        log.info("Kernel %s %s: %s", request.kernel_id, how, encrypted.reason)
         place = Place.create(request.kernel_id, self.kernel_name, choice, curve=encrypted.curve)
-        place.guard(self._guard)
+        place.guard(self._helpers.guard)
         return place
 
 

@@ -92,7 +92,7 @@ class Place:
             self._reservation = None
         info = self.connection_info
         try:
-            if self.way != "handshake" and all(map(info.port, CHANNELS)) and not port_was_taken(info):
+            if all(map(info.port, CHANNELS)) and not port_was_taken(info):
                 with suppress(OSError):  # taken in this very moment
                     self._reservation, _ = reserve(CHANNELS, info)
                     return

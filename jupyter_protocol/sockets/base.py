@@ -15,7 +15,7 @@ from ..connection import ConnectionInfo
 from ..exceptions import ChannelClosed, ProtocolError
 from ..messages.message import Frame, Message
 from ..session import Session
-from .context import SharedContext
+from .context import SharedContext, opening
 
 log = logging.getLogger(__name__)
 
@@ -81,15 +81,8 @@ class SocketsBase:
         if self._closed or self._pumps:
             raise ChannelClosed("these sockets were opened before; make new ones")
         self._loop = asyncio.get_running_loop()
-        self._shared = SharedContext.acquire()
-        try:
+        async with opening(self.aclose) as self._shared:
             self._open(self._shared.zmq_context)
-        except zmq.ZMQError as error:
-            await self.aclose()
-            raise OSError(error.errno, str(error)) from error
-        except BaseException:
-            await self.aclose()
-            raise
         return self
 
     async def __aexit__(

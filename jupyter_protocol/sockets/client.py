@@ -23,6 +23,29 @@ class ClientSockets(SocketsBase):
     Source: Messaging in Jupyter, "Introduction"; JEP 65 for subscribing before connecting.
     """
 
+    _knocking: "zmq.Socket[bytes] | None" = None
+
+    def knock(self) -> None:
+        """Connect to shell once more, sending nothing: a kernel that left requests unread looks again.
+
+        ZMQ's descriptor tells of no further message while one is unread, but of a new connection. It is
+        kept until the next knock or `aclose`. Raises as `send` does, and `OSError` without a free descriptor.
+        """
+        self._check_owner()
+        if self._shared is None:
+            raise ChannelClosed(f"nobody can knock: {self._why_not('shell')}")
+        self._close_others()
+        try:
+            self._knocking = connecting_socket(self._shared.zmq_context, zmq.DEALER, self._info)
+            self._knocking.connect(self._info.url("shell"))
+        except zmq.ZMQError as error:
+            raise OSError(error.errno, str(error)) from error
+
+    def _close_others(self) -> None:
+        if self._knocking is not None:
+            self._knocking.close(linger=0)
+            self._knocking = None
+
     def send(self, channel: str, message: Message) -> None:
         if channel == "iopub":
             raise ChannelClosed("'iopub' cannot be sent on: clients only receive there")

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import zmq
 
@@ -10,6 +12,23 @@ _ZERO_COPY_RECV = 10  # ZMQ_ZERO_COPY_RECV, which pyzmq does not name
 
 TERM_TIMEOUT = 2.0
 """Seconds that closing waits for the context to end; longer than any message lingers."""
+
+
+@asynccontextmanager
+async def opening(close: Callable[[], Awaitable[None]]) -> AsyncGenerator["SharedContext", None]:
+    """A context for sockets that are opened within; ``close`` releases it, and is called if that fails.
+
+    ZMQ's errors become `OSError`.
+    """
+    shared = SharedContext.acquire()
+    try:
+        yield shared
+    except zmq.ZMQError as error:
+        await close()
+        raise OSError(error.errno, str(error)) from error
+    except BaseException:
+        await close()
+        raise
 
 
 class SharedContext:

@@ -17,7 +17,7 @@ from ..exceptions import ChannelClosed, ProtocolError
 from ..messages.message import JSONDict
 from ..registration import MAX_SIZE, Dialect, Registrar, registration_file
 from .base import LINGER
-from .context import SharedContext
+from .context import SharedContext, opening
 from .options import binding_socket
 
 log = logging.getLogger(__name__)
@@ -100,15 +100,8 @@ class RegistrationSocket:
         if self._closed or self._pump is not None:
             raise ChannelClosed("this registration socket was opened before; make a new one")
         self._loop = asyncio.get_running_loop()
-        self._shared = SharedContext.acquire()
-        try:
+        async with opening(self.aclose) as self._shared:
             self._pump = Pump(self._bound(self._shared.zmq_context), self._received)
-        except zmq.ZMQError as error:
-            await self.aclose()
-            raise OSError(error.errno, str(error)) from error
-        except BaseException:
-            await self.aclose()
-            raise
         return self
 
     async def __aexit__(

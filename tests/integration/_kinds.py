@@ -149,7 +149,6 @@ XEUS = Kind(
     # In one message: of a thousand at once it drops some.
     numbers="import sys; _ = sys.stdout.write(''.join(f'{n}\\n' for n in range(1500)))",
     echo="",  # "received bad message": it cannot hand a comm that we open to Python
-    in_flight=10,  # it stops reading when many requests wait, and not every nudge helps
     aborts=False,
     says_busy_when_it_comes_in=True,
     mixes_replies=True,

@@ -358,8 +358,7 @@ async def test_a_restart_whose_kernel_is_not_ready_in_time_fails(
     opened: Open, provider: FakeProvider
 ) -> None:
     """And leaves no process."""
-    kernel = await opened()
-    kernel.startup_timeout = 0.05
+    kernel = await opened(startup_timeout=1.0)
     provider.quirks = Quirks(silent=True)
     with pytest.raises(RestartFailed) as caught:
         await kernel.restart()

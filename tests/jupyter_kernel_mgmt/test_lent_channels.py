@@ -62,3 +62,20 @@ async def test_what_may_leave_a_trace_is_noted(request_, use, talk):
     channels = LentChannels(owner)
     channels.send("shell", request_)
     assert channels.used is use
+
+
+async def test_who_borrowed_them_knocks_as_the_owner_would(talk):
+    """Where the owner's channels cannot, something is sent that leaves no trace."""
+    owner, kernel = await talk(behave)
+    channels = LentChannels(owner)
+    channels.knock()
+    await kernel.wait_for("kernel_info_request")
+    assert not channels.used
+    knocks: list[str] = []
+    channels._channels.knock = lambda: knocks.append("knock")
+    channels.knock()
+    assert knocks == ["knock"]
+    await channels.aclose()
+    with pytest.raises(ChannelClosed):
+        channels.knock()
+    assert knocks == ["knock"]

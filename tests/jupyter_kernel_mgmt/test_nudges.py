@@ -140,6 +140,30 @@ async def test_what_a_kernel_left_unread_is_answered_in_the_end() -> None:
     assert lazy.nudged.is_set()
 
 
+class Knockable(MemoryChannels):
+    """What ZMQ's channels can: it makes a lazy kernel read one message."""
+
+    lazy: Lazy
+
+    def knock(self) -> None:
+        assert self.lazy._deliver is not None
+        if self.lazy.unread:
+            self.lazy._deliver(*self.lazy.unread.pop(0))
+
+
+async def test_where_channels_can_knock_nothing_is_sent() -> None:
+    """It is one request less that a kernel may leave unread."""
+    channels = Knockable()
+    async with FakeKernel(channels.kernel) as kernel, KernelClient(channels) as client:
+        channels.lazy = Lazy(kernel, channels)
+        await client.kernel_info()
+        channels.lazy.lazy = True
+        async with asyncio.timeout(GUARD):
+            results = await asyncio.gather(*(client.execute(f"{n}") for n in range(5)))
+        assert [result.status for result in results] == ["ok"] * 5
+        assert len(kernel.requests("kernel_info_request")) == 1
+
+
 async def test_a_kernel_that_runs_code_is_left_alone() -> None:
     """What waits behind the code will be read after it."""
     channels = MemoryChannels()

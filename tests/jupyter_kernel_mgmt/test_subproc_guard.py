@@ -52,30 +52,19 @@ async def test_what_carries_the_mark_is_ended(strays: list[subprocess.Popen[byte
 
 
 async def test_the_agent_is_there_as_long_as_there_is_a_ward() -> None:
-    """Or until it is closed, where it is kept."""
-    for kept in (False, True):
-        guard = Guard(kept=kept)
-        first, second = guard.ward("one"), guard.ward("two")
-        agent = guard._agent
-        assert agent is not None
-        await first.end()
-        assert agent.ended is None
-        await second.release()
-        assert (agent.ended is None) is kept
-        await guard.aclose()
-        assert agent.ended is not None
-
-
-async def test_a_guard_that_is_closed_serves_what_it_guards() -> None:
-    """The agent ends with the last of that."""
-    guard = Guard(kept=True)
-    ward = guard.ward("one")
+    """The next ward has another one."""
+    guard = Guard()
+    first, second = guard.ward("one"), guard.ward("two")
     agent = guard._agent
-    await guard.aclose()
     assert agent is not None
+    await first.end()
     assert agent.ended is None
-    await ward.end()
+    await second.release()
     assert agent.ended is not None
+    third = guard.ward("three")
+    assert guard._agent is not None
+    assert guard._agent.ended is None
+    await third.release()
 
 
 async def test_another_agent_takes_over_but_not_for_ever(strays: list[subprocess.Popen[bytes]]) -> None:
@@ -108,5 +97,4 @@ async def test_where_there_can_be_no_agent_kernels_run_unguarded(
     for ward in wards:
         ward.started(os.getpid())
         await ward.end()
-    await guard.aclose()
     assert caplog.text.count("not guarded") == 1

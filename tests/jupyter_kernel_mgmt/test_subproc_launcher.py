@@ -230,11 +230,7 @@ async def test_the_next_process_of_a_kernel_takes_over_its_place(
     assert second.manager is not None
     await first.manager.aclose()
 
-    assert first.connection_info is not None
-    assert second.connection_info is not None
-    assert second.connection_info.key == first.connection_info.key
-    if metadata == IPC:  # ports may be somebody else's by now
-        assert second.connection_info == first.connection_info
+    assert second.connection_info == first.connection_info
     assert second.connection_file == first.connection_file
     assert second.connection_file is not None
     assert ConnectionInfo.load(second.connection_file) == second.connection_info
