@@ -43,7 +43,7 @@ from .execution import Execution
 from .kernel import Kernel
 from .launcherbase import BlockingLauncherBase, KernelLauncherBase
 from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest, Limits
-from .managerbase import BlockingManagerBase, KernelManagerBase, ProcessState
+from .managerbase import BlockingManagerBase, CanRestart, KernelManagerBase, ProcessState
 from .opening import connect, launch
 from .pool import KernelPool
 from .providerbase import BlockingProviderBase, KernelProviderBase
@@ -97,6 +97,7 @@ __all__ = [
     "Channels",
     "KernelLauncherBase",
     "KernelManagerBase",
+    "CanRestart",
     "KernelProviderBase",
     "KernelTypeInfo",
     "LaunchRequest",

@@ -1,7 +1,9 @@
-"""Ending a kernel: ask, and escalate on fixed deadlines."""
+"""Ending a kernel: ask, and where it is ours to end, escalate on fixed deadlines."""
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 from jupyter_protocol import ProtocolError
 
@@ -34,9 +36,8 @@ async def end_kernel(
     end politely. Bounded by the sum of the deadlines. Cancelling it leaves the process as it is then;
     whoever owns the manager closes it.
     """
-    exited = asyncio.create_task(manager.wait())
-    try:
-        await _ask(client, manager, exited, restart=restart, interrupt_first=interrupt_first)
+    async with _exit_of(manager) as exited:
+        await _ask(client, exited, restart=restart, interrupt_first=interrupt_first)
         for act, timeout in ((manager.terminate, TERMINATE_TIMEOUT), (manager.kill, KILL_TIMEOUT)):
             if _has_ended(exited):
                 break
@@ -50,6 +51,22 @@ async def end_kernel(
             except Exception:  # a manager of somebody else's: the next step may work all the same
                 log.exception("%s failed for kernel %s", act.__name__, manager.kernel_id)
         return exited.result() if _has_ended(exited) else None
+
+
+async def ask_to_restart(client: KernelClient, manager: KernelManagerBase, *, interrupt_first: bool) -> None:
+    """Ask a kernel to make room for its next process, and wait as long as it seems to be on its way.
+
+    What it does not do, `CanRestart.restart` does. Source: Messaging in Jupyter, "Kernel shutdown".
+    """
+    async with _exit_of(manager) as exited:
+        await _ask(client, exited, restart=True, interrupt_first=interrupt_first)
+
+
+@asynccontextmanager
+async def _exit_of(manager: KernelManagerBase) -> "AsyncGenerator[asyncio.Task[ExitInfo], None]":
+    exited = asyncio.create_task(manager.wait())
+    try:
+        yield exited
     finally:
         exited.cancel()
         await asyncio.wait([exited])
@@ -62,7 +79,6 @@ def _has_ended(exited: "asyncio.Task[ExitInfo]") -> bool:
 
 async def _ask(
     client: KernelClient,
-    manager: KernelManagerBase,
     exited: "asyncio.Task[ExitInfo]",
     *,
     restart: bool,

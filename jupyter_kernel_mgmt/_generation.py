@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from jupyter_protocol import ConnectionInfo, ProtocolError
 
-from ._ending import KILL_TIMEOUT, end_kernel
+from ._ending import KILL_TIMEOUT, ask_to_restart, end_kernel
 from ._readiness import Readiness
 from ._silence_watch import SilenceWatch
 from ._under_way import MakeError
@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 TAIL_TIMEOUT = 1.0
 """Seconds that the end of a kernel's output may hold up an error about it."""
+
+EXIT_TIMEOUT = 1.0
+"""Seconds that the exit of a process may take to be told, once its manager has started the next one."""
 
 OnExit = Callable[["Generation", ExitInfo], Awaitable[None]]
 
@@ -124,6 +127,15 @@ class Generation:
                 return info
         return await end_kernel(self._client, self.launched.manager, restart=restart, interrupt_first=busy)
 
+    async def make_room(self, make_error: MakeError) -> None:
+        """Fail all that wait and ask the process to end, for its manager to start the next in its place."""
+        self._begin_ending()
+        busy = self._client.executing
+        self._client.refuse(make_error)
+        assert self.launched.manager is not None, "it is the manager that will restart it"
+        if not self.unresponsive:
+            await ask_to_restart(self._client, self.launched.manager, interrupt_first=busy)
+
     async def kill(self, make_error: MakeError) -> None:
         """End the process without asking and disconnect; the manager keeps what a restart needs."""
         self._begin_ending()
@@ -143,10 +155,15 @@ class Generation:
             log.exception("%r could not be killed", self.launched)
             return None
 
-    async def release(self, make_error: MakeError) -> None:
-        """Disconnect the client, and end and reap an owned process if it is still there."""
+    async def release(self, make_error: MakeError, *, keep: KernelManagerBase | None = None) -> None:
+        """Disconnect the client, and end and reap an owned process if it is still there.
+
+        ``keep`` is the manager of the next generation: it stays open if it was this one's too.
+        """
         self._begin_ending()
         manager = self.launched.manager
+        if manager is not None and manager is keep and self._watching is not None:
+            await asyncio.wait([self._watching], timeout=EXIT_TIMEOUT)  # it tells of the exit
         try:
             if not self._owned:
                 await self._client.close_subshells()
@@ -155,7 +172,7 @@ class Generation:
                 await self.launched.channels.aclose(discard=self._owned)
         finally:
             try:
-                if manager is not None and self._owned:
+                if manager is not None and manager is not keep and self._owned:
                     await manager.aclose()
             finally:
                 if self._watching is not None:

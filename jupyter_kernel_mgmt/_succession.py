@@ -11,6 +11,7 @@ from .client import KernelClient
 from .events import OnEvent
 from .exceptions import LaunchError, StartupTimeout, Unsupported
 from .launching import Launched
+from .managerbase import CanRestart
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +51,19 @@ class Succession:
         """The number of the current generation, from 1; that of the first before there is one."""
         return 1 if self.current is None else self.current.number
 
+    @property
+    def restarts_in_place(self) -> bool:
+        """Whether the manager of the current process starts the next one."""
+        return self.current is not None and isinstance(self.current.launched.manager, CanRestart)
+
+    @property
+    def can_launch(self) -> bool:
+        """Whether anybody can start the next process."""
+        return self._relaunch is not None or self.restarts_in_place
+
     def check_relaunch(self) -> None:
         """Raises `Unsupported` where nobody can start the next process."""
-        if self._relaunch is None:
+        if not self.can_launch:
             raise Unsupported("restart", "nobody knows how to start this kernel again; give relaunch=")
 
     async def begin(self, launched: Launched | None, make_error: MakeError) -> None:
@@ -69,7 +80,7 @@ class Succession:
                 await self.current.begin(self._options.startup_timeout)
             except LaunchError as error:
                 retry = error.exit_info is not None and error.exit_info.retry
-                if not retry or self._relaunch is None or attempt == LAUNCH_ATTEMPTS:
+                if not retry or not self.can_launch or attempt == LAUNCH_ATTEMPTS:
                     raise
                 log.warning("Launching again: %s", error)
                 launched = None
@@ -90,18 +101,28 @@ class Succession:
             unresponsive_after=self._options.unresponsive_after,
         )
         if previous is not None:
-            await previous.release(make_error)
+            await previous.release(make_error, keep=launched.manager)
 
     async def _launch(self) -> Launched:
-        self.check_relaunch()
-        assert self._relaunch is not None, "it was just checked"
         timeout = self._options.startup_timeout
         limit = asyncio.timeout(timeout + LAUNCH_GRACE)
         try:
             async with limit:
-                return await self._relaunch(None if self.current is None else self.current.launched)
+                return await self._next()
         except TimeoutError as error:
             if not limit.expired():  # it is the provider's own
                 raise
             text = f"the provider did not start the kernel within {timeout:g} s"
             raise StartupTimeout(text) from error
+
+    async def _next(self) -> Launched:
+        """The next process: in place where the manager offers that, else by whoever launched this one."""
+        before = None if self.current is None else self.current.launched
+        if before is not None and before.manager is not None and isinstance(before.manager, CanRestart):
+            launched = await before.manager.restart()
+            if launched is None and before.channels is not None:
+                raise LaunchError("a manager whose kernel has channels of its own restarts it with new ones")
+            return launched or before
+        self.check_relaunch()
+        assert self._relaunch is not None, "it was just checked"
+        return await self._relaunch(before)

@@ -13,7 +13,7 @@ from .events import EventLog, KernelEvent, KernelExited, KernelState, StateChang
 from .exceptions import LaunchError, NotOwned, RestartFailed, Unsupported
 from .kernel import Kernel
 from .launching import ExitInfo, Launched
-from .managerbase import KernelManagerBase
+from .managerbase import CanRestart, KernelManagerBase
 
 log = logging.getLogger(__name__)
 
@@ -125,12 +125,14 @@ class SupervisedKernel(Supervised):
 class SupervisedManager(Supervised):
     """A manager, whose process is restarted by ``relaunch`` or else by the manager itself.
 
-    ``launched`` is what ``relaunch`` started last. It and its manager are ours; the first manager is not.
+    ``launched`` is what that gave last. What ``relaunch`` started is ours, with its manager; the first
+    manager is not, nor what it restarts.
     """
 
     def __init__(self, manager: KernelManagerBase, relaunch: RelaunchManager | None) -> None:
         self.manager = manager
         self.launched: Launched | None = None
+        self._ours: Launched | None = None
         self.events = EventLog()
         self._relaunch = relaunch
         self._generation = 1
@@ -143,7 +145,7 @@ class SupervisedManager(Supervised):
         return self._generation
 
     def open(self) -> None:
-        if self._relaunch is None and not callable(getattr(self.manager, "restart", None)):
+        if self._relaunch is None and not isinstance(self.manager, CanRestart):
             raise Unsupported("restart", "this manager has no restart(); give relaunch=")
 
     def condition(self) -> Condition:
@@ -189,10 +191,11 @@ class SupervisedManager(Supervised):
 
     async def _start(self) -> None:
         if self._relaunch is None:
-            await self.manager.restart()  # type: ignore[attr-defined] # optional; open() has looked
+            assert isinstance(self.manager, CanRestart), "open() has looked"
+            self.launched = await self.manager.restart()
             return
         launched = await self._relaunch()
-        previous, self.launched = self.launched, launched
+        previous, self.launched, self._ours = self._ours, launched, launched
         if launched.manager is None:
             raise LaunchError("a kernel of ours needs a manager, and relaunch() gave none")
         self.manager = launched.manager
@@ -202,7 +205,7 @@ class SupervisedManager(Supervised):
         """End what `restart` started; a process that a manager restarted by itself stays its owner's."""
         self._set_state(KernelState.CLOSED)
         self.events.close()
-        await _release(self.launched)
+        await _release(self._ours)
 
     def _set_state(self, state: KernelState) -> None:
         if state is not self._state and self._state is not KernelState.CLOSED:

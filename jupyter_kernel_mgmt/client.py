@@ -216,9 +216,8 @@ class KernelClient(KernelRequests):
 
     def _nudge(self) -> None:
         with suppress(KernelError, ChannelClosed, OSError):
-            channels: object = self._channels
-            if isinstance(channels, CanKnock):
-                channels.knock()
+            if self._channels is not None and isinstance(self._channels, CanKnock):
+                self._channels.knock()
             else:
                 self.send("shell", messages.kernel_info_request())
 

@@ -199,6 +199,7 @@ class Kernel(KernelRequests):
     async def restart(self) -> None:
         """End the process if there is one and start another, with the same address, key and request.
 
+        A manager that can restart does so in place (see `CanRestart`); else it is launched again.
         Others who wait get `KernelRestarted`. Raises `NotOwned`, `Unsupported` where nobody can relaunch,
         `RestartFailed` (then the state is dead), `ClientClosed` when closed meanwhile. When cancelled
         before the next process is ready, none is left and the state is dead.
@@ -297,7 +298,10 @@ class Kernel(KernelRequests):
         self._set_state(KernelState.RESTARTING)
         try:
             if was_ready and self._generation is not None:
-                await self._generation.end(_restarted, restart=True)
+                if self._succession.restarts_in_place:
+                    await self._generation.make_room(_restarted)
+                else:
+                    await self._generation.end(_restarted, restart=True)
             else:
                 self.client.refuse(_restarted)
             await self._begin(None)

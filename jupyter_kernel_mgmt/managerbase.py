@@ -8,12 +8,12 @@ that a subclass lacks are named by `missing_methods`.
 import asyncio
 import signal as signals
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ._threads import in_thread
 
 if TYPE_CHECKING:
-    from .launching import ExitInfo
+    from .launching import ExitInfo, Launched
 
 WAIT_TIMEOUT = 1.0
 """Seconds that a blocking ``wait`` has to return once the kernel was closed."""
@@ -33,6 +33,25 @@ class ProcessState:
     stopped: bool
     cpu_time: float
     running: bool = False
+
+
+@runtime_checkable
+class CanRestart(Protocol):
+    """What a manager may offer besides: the next process in the place of this one, as in one container.
+
+    `Kernel.restart` then asks the kernel to end with ``shutdown_request {restart: true}``, waits a bounded
+    time for that, and leaves the rest to ``restart``. Source: JEP 118.
+    """
+
+    async def restart(self) -> "Launched | None":
+        """End what is left of the process, if anything is, and start the next one.
+
+        A `wait` from before answers for the old process, one from after for the new. None where the kernel
+        is reached as before; otherwise a `Launched` with this manager and what is new: connection
+        information or, for a kernel with channels of its own, open channels. Raises what a launch raises.
+        Cancelling it leaves a process that `aclose` ends, or none.
+        """
+        ...
 
 
 class KernelManagerBase:
@@ -104,7 +123,7 @@ class BlockingManagerBase:
         raise NotImplementedError
 
     def wait(self) -> "ExitInfo":
-        """Block until the process ended. Is called once, and runs beside the other methods."""
+        """Block until the process ended. Is called once for each, and runs beside the other methods."""
         raise NotImplementedError
 
     def signal(self, number: int) -> None:
@@ -137,7 +156,7 @@ class BlockingManagerBase:
 
     def as_async(self) -> KernelManagerBase:
         """This manager for asyncio code."""
-        return ThreadedManager(self)
+        return RestartingThreadedManager(self) if hasattr(self, "restart") else ThreadedManager(self)
 
 
 class ThreadedManager(KernelManagerBase):
@@ -185,6 +204,23 @@ class ThreadedManager(KernelManagerBase):
             if self._waiting is not None:
                 self._waiting.cancel()
                 await asyncio.wait([self._waiting])
+
+
+class RestartingThreadedManager(ThreadedManager):
+    """One whose blocking manager has a ``restart`` too: see `CanRestart`."""
+
+    async def restart(self) -> "Launched | None":
+        launched: Launched | None = await in_thread(
+            self.blocking.restart,  # type: ignore[attr-defined] # `as_async` has looked
+            name="kernel-restart",
+        )
+        if self._waiting is not None:
+            await asyncio.wait([self._waiting], timeout=WAIT_TIMEOUT)
+            if self._waiting.done():  # else it began so late that it waits for the new process
+                self._waiting = None
+        if launched is not None:
+            launched.manager = self
+        return launched
 
 
 def missing_methods(kind: type, base: type, names: tuple[str, ...]) -> list[str]:

@@ -90,7 +90,7 @@ class KernelRestarter:
 
     @property
     def launched(self) -> Launched | None:
-        """What ``relaunch`` started last, for those who look after a manager alone; else None."""
+        """What the last restart of a manager alone gave, where it gave something; else None."""
         return self._subject.launched if isinstance(self._subject, SupervisedManager) else None
 
     def events(self) -> AsyncGenerator[KernelEvent, None]:
