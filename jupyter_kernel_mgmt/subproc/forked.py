@@ -11,7 +11,7 @@ from ..exceptions import KernelError
 from ..launching import ExitInfo, LaunchRequest
 from .forkserver import Forkable, ForkServer, ForkServers
 from .local import LocalManager, to_its_end
-from .output import OutputPipe
+from .output import OutputPipe, open_output
 from .place import Place
 from .proc import has_ended
 from .sinks import make_sink
@@ -42,7 +42,7 @@ async def fork(
                 sink.close()
             raise
         try:
-            output = OutputPipe(read_end, sink)
+            output = open_output(read_end, sink)
             try:
                 process = await agent.fork(
                     IPYKERNEL_ENTRY,

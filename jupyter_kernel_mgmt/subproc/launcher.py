@@ -4,18 +4,14 @@ import logging
 import os
 import re
 import secrets
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from jupyter_protocol import has_curve
 
 from ..exceptions import LaunchError, Unsupported
 from ..launcherbase import KernelLauncherBase
-from ..launching import ExitInfo, InterruptMode, Launched, LaunchRequest, Output
+from ..launching import ExitInfo, InterruptMode, Launched, LaunchRequest
 from .addresses import ipc_obstacle, socket_directory
 from .arrival import expected
 from .encryption import decide
@@ -26,10 +22,8 @@ from .helpers import LocalHelpers
 from .limits import limit, refuse_what_cannot_be_limited
 from .local import LocalManager
 from .manager import SubprocessManager
-from .output import OutputPipe
 from .place import Place
-from .sigint import popen
-from .sinks import make_sink
+from .process import start
 from .transports import choose
 
 log = logging.getLogger(__name__)
@@ -131,14 +125,13 @@ class SubprocessLauncher(KernelLauncherBase):
         ward = self._helpers.guard.ward(request.kernel_id)
         try:
             env = kernel_environment(os.environ, self.env, request.env, request.env_policy, mark=ward.mark)
-            process, output = start(argv, env=env, cwd=request.cwd, output=request.output)
+            started = start(argv, env=env, cwd=request.cwd, output=request.output)
             try:
-                ward.started(process.pid)
-                limit(process.pid, request.limits)
-                return SubprocessManager(request.kernel_id, process, output, place, ward)
+                ward.started(started.process.pid)
+                limit(started.process.pid, request.limits)
+                return SubprocessManager(request.kernel_id, started, place, ward)
             except BaseException:
-                output.close()
-                _abandon(process)
+                started.abandon()
                 raise
         except BaseException as error:
             await ward.end()
@@ -189,61 +182,8 @@ def fill_in(argv: Sequence[str], fields: Mapping[str, str], params: Mapping[str,
     )
 
 
-def start(
-    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None, output: Output = None
-) -> tuple[subprocess.Popen[bytes], OutputPipe]:
-    """Start a process in a group of its own, with its output going to a pipe and no input.
-
-    ``output`` gets what comes out of the pipe.
-
-    Raises `LaunchError`, naming what is missing, or `OSError` and `RuntimeError` where this process has no
-    descriptor or thread left for it.
-    """
-    sink = make_sink(output)
-    with ExitStack() as undo:
-        if sink is not None:
-            undo.callback(sink.close)
-        read_end, write_end = os.pipe()
-        try:
-            undo.callback(os.close, read_end)
-            process = popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=write_end,
-                stderr=write_end,
-                cwd=cwd,
-                env=env,
-                start_new_session=sys.platform != "win32",
-            )
-        except (OSError, ValueError) as error:
-            raise LaunchError(_why_not_started(argv, cwd, error), command=argv) from error
-        finally:
-            os.close(write_end)
-        undo.pop_all()  # both belong to the pipe from here on
-    try:
-        return process, OutputPipe(read_end, sink)
-    except BaseException:
-        _abandon(process)
-        raise
-
-
-def _abandon(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-
-
 def _explain(error: LaunchError, argv: tuple[str, ...], output_tail: str) -> None:
     """Say of a kernel that did not start what it was and what it wrote."""
     error.command = argv
     if error.exit_info is None:
         error.exit_info = ExitInfo(output_tail=output_tail)
-
-
-def _why_not_started(argv: Sequence[str], cwd: Path | None, error: OSError | ValueError) -> str:
-    if cwd is not None and not cwd.is_dir():
-        return f"the working directory {cwd} does not exist or is no directory"
-    if isinstance(error, FileNotFoundError):
-        return f"the executable {argv[0]!r} was not found; is the kernel still installed?"
-    if isinstance(error, PermissionError):
-        return f"the executable {argv[0]!r} may not be run: {error.strerror}"
-    return f"the command could not be run: {error}"

@@ -2,16 +2,12 @@
 
 import asyncio
 import logging
-import os
-import signal
-import subprocess
-import sys
 
 from ..managerbase import KILL
 from .guard import Ward
 from .local import LocalManager, to_its_end
-from .output import OutputPipe
 from .place import Place
+from .process import StartedProcess
 from .watcher import has_ended, reap, watch_exit
 
 log = logging.getLogger(__name__)
@@ -31,16 +27,16 @@ class SubprocessManager(LocalManager):
     def __init__(
         self,
         kernel_id: str,
-        process: subprocess.Popen[bytes],
-        output: OutputPipe,
+        started: StartedProcess,
         place: Place,
         ward: Ward | None = None,
     ) -> None:
-        super().__init__(kernel_id, output, place)
-        self._process = process
+        super().__init__(kernel_id, started.output, place)
+        self._process = started.process
+        self._group = started.group
         self._ward = ward
         self._sweeping: asyncio.Task[None] | None = None
-        self._stop_watching = watch_exit(process, self._ended)
+        self._stop_watching = watch_exit(started.process, self._ended)
 
     @property
     def pid(self) -> int:
@@ -54,7 +50,7 @@ class SubprocessManager(LocalManager):
     async def signal(self, number: int) -> None:
         """Send a signal to the whole process group. Nothing happens when the kernel is gone."""
         if not self._exited.done():
-            self._signal_group(number)
+            self._group.signal(number)
 
     async def aclose(self) -> None:
         """End and reap the process group and its descendants, then release output and files.
@@ -64,7 +60,7 @@ class SubprocessManager(LocalManager):
         """
         try:
             if not self._exited.done():
-                self._signal_group(KILL)
+                self._group.signal(KILL)
                 await to_its_end(self._exited, KILL_TIMEOUT)
             if not self._exited.done():
                 log.error("Process %d has not ended after SIGKILL; it is still watched", self.pid)
@@ -77,18 +73,10 @@ class SubprocessManager(LocalManager):
         """The process has ended: explain it, end its children, reap it."""
         if self._exited.done():
             return
-        self._signal_group(KILL)
+        self._group.signal(KILL)
         returncode = reap(self._process)
         self._stop_watching()
+        self._group.close()
         self._tell_exit(returncode)
         if self._ward is not None:
             self._sweeping = asyncio.create_task(self._ward.end(), name=f"sweep-{self.kernel_id}")
-
-    def _signal_group(self, number: int) -> None:
-        try:
-            if sys.platform == "win32":
-                self._process.send_signal(signal.SIGTERM if number == signal.SIGINT else number)
-            else:
-                os.killpg(self.pid, number)
-        except (ProcessLookupError, PermissionError) as error:  # macOS refuses for a group of zombies
-            log.debug("Signal %d was not delivered to %d: %s", number, self.pid, error)

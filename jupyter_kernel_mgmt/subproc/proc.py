@@ -17,6 +17,11 @@ RUNNING = frozenset("RD")
 
 ENDED = frozenset("ZX")
 
+TICKS = 100
+if sys.platform == "linux":
+    TICKS = os.sysconf("SC_CLK_TCK")
+"""Of the processors' clock, a second."""
+
 
 def look_at(pid: int) -> ProcessState | None:
     """The state of a process, with the processor time of all its descendants, the ended ones included.
@@ -58,7 +63,7 @@ def _stat(pid: int) -> tuple[str, float] | None:
     except OSError:  # it has just ended
         return None
     fields = text.rpartition(")")[2].split()  # the name before it may contain anything
-    return fields[0], sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return fields[0], sum(map(int, fields[11:15])) / TICKS
 
 
 def _descendants(pid: int) -> list[int]:

@@ -53,7 +53,7 @@ def make_sink(output: Output) -> Sink | None:
         return _Descriptor(os.dup(sys.__stderr__.fileno() if sys.__stderr__ is not None else 2))
     if isinstance(output, os.PathLike):
         try:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT  # no child inherits what Python opens
             return _Descriptor(os.open(output, flags, 0o600))
         except OSError as error:
             raise LaunchError(

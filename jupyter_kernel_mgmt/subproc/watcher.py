@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import select
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 
 
 def watch_exit(process: subprocess.Popen[bytes], ended: Callable[[], None]) -> Callable[[], None]:
@@ -75,18 +76,39 @@ if sys.platform == "win32":
         return process.poll()
 
 else:
+    if sys.platform == "darwin":  # whose Python has no waitid
 
-    def _wait(process: subprocess.Popen[bytes]) -> None:
-        """Block until a child has ended, or somebody else reaped it."""
-        with suppress(ChildProcessError):
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        def _wait(process: subprocess.Popen[bytes]) -> None:
+            """Block until a child has ended, or somebody else reaped it."""
+            _ends_within(process.pid, None)
 
-    def has_ended(process: subprocess.Popen[bytes]) -> bool:
-        """Whether a child has ended by now; it is not reaped."""
-        try:
-            return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
-        except ChildProcessError:
-            return True
+        def has_ended(process: subprocess.Popen[bytes]) -> bool:
+            """Whether a child has ended by now; it is not reaped."""
+            return _ends_within(process.pid, 0)
+
+        def _ends_within(pid: int, seconds: float | None) -> bool:
+            """Also of a child that has ended already, which is refused."""
+            with closing(select.kqueue()) as queue:
+                flags = select.KQ_EV_ADD | select.KQ_EV_ONESHOT
+                event = select.kevent(pid, select.KQ_FILTER_PROC, flags, select.KQ_NOTE_EXIT)
+                try:
+                    return bool(queue.control([event], 1, seconds))
+                except ProcessLookupError:
+                    return True
+
+    else:
+
+        def _wait(process: subprocess.Popen[bytes]) -> None:
+            """Block until a child has ended, or somebody else reaped it."""
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+        def has_ended(process: subprocess.Popen[bytes]) -> bool:
+            """Whether a child has ended by now; it is not reaped."""
+            try:
+                return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+            except ChildProcessError:
+                return True
 
     def reap(process: subprocess.Popen[bytes]) -> int | None:
         """Reap a child that has ended: its exit code, negative for a signal.

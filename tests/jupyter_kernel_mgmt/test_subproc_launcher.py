@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from jupyter_kernel_mgmt import LaunchError, LaunchRequest, SubprocessLauncher, Unsupported
 from jupyter_kernel_mgmt.launching import Launched
-from jupyter_kernel_mgmt.subproc.launcher import fill_in, start
+from jupyter_kernel_mgmt.subproc.launcher import fill_in
 from jupyter_kernel_mgmt.subproc.place import runtime_directory
 from jupyter_kernel_mgmt.testing import FakeManager, MemoryChannels
 from jupyter_kernel_mgmt.testing._residue import Residue
@@ -414,14 +414,3 @@ async def test_without_a_thread_to_watch_it_there_is_no_process(
 
     assert await before.wait_for_less(GUARD) == ""
     assert files(sockets) == []
-
-
-def test_the_pipe_ends_with_the_process(tmp_path: Path) -> None:
-    """No copy of its writing end stays with us."""
-    process, output = start(["cat"], env=os.environ, cwd=tmp_path)
-    try:
-        process.wait(GUARD)  # at once: it has no input
-
-        assert not output.read_available()
-    finally:
-        output.close()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_kernel_mgmt.subproc.output import _CHUNK, TAIL_SIZE, OutputPipe, _Drain
+from jupyter_kernel_mgmt.subproc.output import _CHUNK, TAIL_SIZE, OutputPipe, _Drain, open_output
 
 GUARD = 20
 
@@ -38,7 +38,7 @@ class Writer:
 
 def make() -> Writer:
     read_end, write_end = os.pipe()
-    return Writer(write_end, OutputPipe(read_end))
+    return Writer(write_end, open_output(read_end))
 
 
 @pytest.fixture
@@ -247,12 +247,12 @@ def test_a_forked_process_gets_a_thread_of_its_own() -> None:
     code = """
 import os, sys, warnings
 warnings.simplefilter("ignore")  # Python 3.12 warns of a fork beside threads, which is what this is about
-from jupyter_kernel_mgmt.subproc.output import OutputPipe
+from jupyter_kernel_mgmt.subproc.output import open_output
 kept = os.pipe()
-OutputPipe(kept[0])
+open_output(kept[0])
 if (pid := os.fork()) == 0:
     read_end, write_end = os.pipe()
-    pipe = OutputPipe(read_end)
+    pipe = open_output(read_end)
     for _ in range(100):
         os.write(write_end, b"x" * 65536)
     os.write(write_end, b"drained")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_kernel_mgmt import LaunchError, Unsupported
-from jupyter_kernel_mgmt.subproc.output import OutputPipe
+from jupyter_kernel_mgmt.subproc.output import open_output
 from jupyter_kernel_mgmt.subproc.sinks import LONGEST_LINE, Sink, make_sink
 
 GUARD = 20
@@ -116,7 +116,7 @@ async def test_a_pipe_gives_its_sink_everything_and_keeps_the_tail() -> None:
             ended.set()
 
     read_end, write_end = os.pipe()
-    pipe = OutputPipe(read_end, make_sink(take))
+    pipe = open_output(read_end, make_sink(take))
     for number in range(10):
         os.write(write_end, b"%d\n" % number)
     async with asyncio.timeout(GUARD):
@@ -144,7 +144,7 @@ async def test_a_sink_that_fails_costs_nothing_but_itself(caplog: pytest.LogCapt
     """It is closed and told once; the tail is kept."""
     read_end, write_end = os.pipe()
     full = Full()
-    pipe = OutputPipe(read_end, full)
+    pipe = open_output(read_end, full)
     os.write(write_end, b"one")
     assert pipe.tail() == "one"
     os.write(write_end, b"two")
