@@ -81,25 +81,18 @@ class ForkedManager(LocalManager):
         servers: ForkServers,
         server: ForkServer,
     ) -> None:
-        super().__init__(kernel_id, output, place)
+        super().__init__(kernel_id, process.pid, output, place)
         self._process = process
         self._servers = servers
         self._server = server
         process.on_exit(self._ended)
 
-    @property
-    def pid(self) -> int:
-        """The process id, also that of the process group."""
-        return self._process.pid
-
     async def is_alive(self) -> bool:
         """Whether the process is there, asked of the operating system now."""
         return not self._exited.done() and not has_ended(self.pid)
 
-    async def signal(self, number: int) -> None:
-        """Send a signal to the whole process group. Nothing happens when the kernel is gone."""
-        if not self._exited.done():
-            await self._process.signal(number)
+    async def _signal(self, number: int) -> None:
+        await self._process.signal(number)
 
     async def aclose(self) -> None:
         """End the process, its group and its descendants, then release output and files.
@@ -108,6 +101,7 @@ class ForkedManager(LocalManager):
         """
         try:
             if not self._exited.done():
+                self._killed = True
                 await to_its_end(asyncio.create_task(self._end(), name=f"end-{self.kernel_id}"))
         finally:
             if not self._released:

@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 from ..launching import ExitInfo
-from ..managerbase import KernelManagerBase, ProcessState
+from ..managerbase import KILL, KernelManagerBase, ProcessState
 from .addresses import port_was_taken
+from .memory import OutOfMemory
 from .output import OutputPipe
 from .place import Place
 from .proc import look_at
@@ -14,13 +15,16 @@ from .proc import look_at
 class LocalManager(KernelManagerBase):
     """Owns the output of a process that leads a group of its own, and a share of its place.
 
-    Belongs to the loop it is made in. Subclasses have ``pid``, call `_tell_exit` once when the process has
-    ended, and `_release` when they are closed.
+    ``pid`` is the process id, also that of the group. Belongs to the loop it is made in. Subclasses have
+    `_signal`, call `_tell_exit` once when the process has ended, and `_release` when they are closed.
     """
 
-    def __init__(self, kernel_id: str, output: OutputPipe, place: Place) -> None:
+    def __init__(self, kernel_id: str, pid: int, output: OutputPipe, place: Place) -> None:
         self.kernel_id = kernel_id
+        self.pid = pid
         self.place = place
+        self._killed = False  # by us
+        self._out_of_memory = OutOfMemory(pid)
         self._output = output
         self._released = False
         self._exited: asyncio.Future[ExitInfo] = asyncio.get_running_loop().create_future()
@@ -30,11 +34,6 @@ class LocalManager(KernelManagerBase):
         return f"<{type(self).__name__} pid={self.pid} {state}>"
 
     @property
-    def pid(self) -> int:
-        """The process id, also that of the process group."""
-        raise NotImplementedError
-
-    @property
     def exited(self) -> "asyncio.Future[ExitInfo]":
         """Done when the process has ended. To be looked at and waited for, not to be cancelled."""
         return self._exited
@@ -42,6 +41,15 @@ class LocalManager(KernelManagerBase):
     async def wait(self) -> ExitInfo:
         """Wait for the exit. Cancelling stops only this wait."""
         return await asyncio.shield(self._exited)
+
+    async def signal(self, number: int) -> None:
+        """Send a signal to the whole process group. Nothing happens when the kernel is gone."""
+        if not self._exited.done():
+            self._killed |= number == KILL
+            await self._signal(number)
+
+    async def _signal(self, number: int) -> None:
+        raise NotImplementedError
 
     async def output_tail(self) -> str:
         """The last 64 kB of what the process and its children wrote."""
@@ -57,9 +65,13 @@ class LocalManager(KernelManagerBase):
     def _tell_exit(self, returncode: int | None, reason: str | None = None) -> None:
         """Explain the exit to all who wait for it; nothing more is read of the output."""
         taken = returncode != 0 and port_was_taken(self.place.connection_info)
+        if taken:
+            reason = "another process took one of its ports"
+        elif returncode == -KILL and not self._killed and self._out_of_memory.happened():
+            reason = "the system killed it because memory ran out"
         info = ExitInfo(
             returncode,
-            reason="another process took one of its ports" if taken else reason,
+            reason=reason,
             output_tail=self._output.tail(),
             retry=taken,
         )

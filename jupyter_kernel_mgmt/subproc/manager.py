@@ -31,26 +31,19 @@ class SubprocessManager(LocalManager):
         place: Place,
         ward: Ward | None = None,
     ) -> None:
-        super().__init__(kernel_id, started.output, place)
+        super().__init__(kernel_id, started.process.pid, started.output, place)
         self._process = started.process
         self._group = started.group
         self._ward = ward
         self._sweeping: asyncio.Task[None] | None = None
         self._stop_watching = watch_exit(started.process, self._ended)
 
-    @property
-    def pid(self) -> int:
-        """The process id, also that of the process group."""
-        return self._process.pid
-
     async def is_alive(self) -> bool:
         """Whether the process is there, asked of the operating system now."""
         return not self._exited.done() and not has_ended(self._process)
 
-    async def signal(self, number: int) -> None:
-        """Send a signal to the whole process group. Nothing happens when the kernel is gone."""
-        if not self._exited.done():
-            self._group.signal(number)
+    async def _signal(self, number: int) -> None:
+        self._group.signal(number)
 
     async def aclose(self) -> None:
         """End and reap the process group and its descendants, then release output and files.
@@ -60,6 +53,7 @@ class SubprocessManager(LocalManager):
         """
         try:
             if not self._exited.done():
+                self._killed = True
                 self._group.signal(KILL)
                 await to_its_end(self._exited, KILL_TIMEOUT)
             if not self._exited.done():
