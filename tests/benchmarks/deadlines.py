@@ -1,9 +1,11 @@
 """The times that people notice: a crash, a cancelled launch, an interrupt, a restart, the end."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,15 @@ from _peers import QUIET, peer_end, peer_launch
 from jupyter_client.multikernelmanager import AsyncMultiKernelManager
 from jupyter_core.paths import jupyter_runtime_dir
 
-from jupyter_kernel_mgmt import KernelDied, launch
+from jupyter_kernel_mgmt import (
+    Kernel,
+    KernelDied,
+    LaunchError,
+    LaunchRequest,
+    SubprocessLauncher,
+    launch,
+)
+from jupyter_kernel_mgmt.launching import Transport
 
 PEER_TIMEOUT = 1.0
 """Seconds: the peer's caller hears of a death only by its own time limit, and this is the one we chose."""
@@ -46,6 +56,11 @@ def run(*, quick: bool) -> None:
         compare(
             f"exit in a cell to the exception (goal 10 ms, at most 50; peer: timeout={PEER_TIMEOUT:g})",
             {"ours": side(lambda: _exit_ours(mark)), "jupyter_client": side(lambda: _exit_peer(mark))},
+            rounds=some,
+        )
+        compare(
+            "exit while it starts to the error that says why (at most 1 s)",
+            {way: side(partial(_failing_start, mark, way)) for way in ("ipc", "own-ports", "picked-ports")},
             rounds=some,
         )
         compare(
@@ -100,6 +115,15 @@ async def _exit_peer(mark: Path) -> float:
     finally:
         await peer_end(manager, client, now=True)
     raise RuntimeError("the kernel should have died")
+
+
+async def _failing_start(mark: Path, way: Transport) -> float:
+    argv = [sys.executable, "-c", _EXIT.format(file=str(mark)), "{connection_file}"]
+    try:
+        await Kernel.from_launched(await SubprocessLauncher(argv).launch(LaunchRequest(transport=way)))
+    except LaunchError:
+        return time.monotonic() - float(mark.read_text())
+    raise RuntimeError("it should not have started")
 
 
 async def _cancel_ours() -> float:
