@@ -187,8 +187,11 @@ class KernelClient(KernelRequests):
     async def request_shutdown(self, *, restart: bool = False) -> Message:
         """Send a shutdown request and wait for the reply; no more. Source: "Kernel shutdown".
 
-        Cancelling stops the wait; the kernel ends all the same.
+        Subshells of ours that are idle are deleted first. Cancelling stops the wait; the kernel ends all the
+        same.
         """
+        for deletion in self._side_shells.deletions():
+            self._transmit("control", deletion)
         request = messages.shutdown_request(restart=restart)
         self._transmit("control", request)
         return await self._under_way.reply_to(Request(request.msg_id, "control", needs_idle=False))

@@ -12,7 +12,7 @@ Source: JEP 91 (kernel subshells).
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,7 @@ class Subshells:
         self._busy = busy or (lambda: client.executing)
         self._closing = False
         self._ledger = SubshellLedger()
+        self._left: Sequence[str] = ()
         self._features: frozenset[str] | None = None
         self._implementation: object = None
         self._asked_for_features = False
@@ -200,12 +201,21 @@ class Subshells:
             self._gone(self._ledger.deletion_answered(message.parent_id))
 
     def fail(self) -> None:
-        """That kernel is gone, and its subshells with it: nothing is to be deleted, and all to be learned."""
+        """That kernel is gone or about to go, and its subshells with it: all is to be learned of the next."""
+        self._left = self._ledger.to_delete(everything=True)
         self._ledger = SubshellLedger()
         self._features = None
         self._asked_for_features = False
         self._sidecar_request = None
         self._main_answered = False
+
+    def deletions(self) -> tuple[Message, ...]:
+        """The requests that precede one to end: some kernels stay when a subshell is left open.
+
+        Those in which code runs are left out, since the kernel would wait for it.
+        """
+        left = self._ledger.to_delete(everything=True) or self._left
+        return tuple(messages.delete_subshell_request(subshell_id) for subshell_id in left)
 
     async def aclose(self) -> None:
         """Make no more subshells and delete ours, within `CLOSE_TIMEOUT`; what still runs code is left.

@@ -666,6 +666,28 @@ async def test_a_lost_connection_is_an_error_for_requests_and_a_restart_repairs_
     assert (await kernel.execute("x")).stdout == "x"
 
 
+@pytest.mark.parametrize("end", ["shutdown", "aclose", "restart"])
+async def test_open_subshells_are_deleted_before_the_kernel_is_asked_to_end(
+    end: str, opened: Open, provider: FakeProvider
+) -> None:
+    """But for those in which code runs: the kernel would wait for it. The next process has none."""
+    provider.quirks = Quirks(supported_features=("kernel subshells",))
+    kernel = await opened()
+    idle, busy = await kernel.create_subshell(), await kernel.create_subshell()
+    execution = kernel.execute("hang", subshell_id=busy)
+    await anext(execution.__aiter__())
+    await getattr(kernel, end)()
+    ends = [
+        (message.msg_type, message.content.get("subshell_id"))
+        for _, message in provider.kernels[0].received
+        if message.msg_type in ("delete_subshell_request", "shutdown_request")
+    ]
+    assert ends == [("delete_subshell_request", idle), ("shutdown_request", None)]
+    if end == "restart":
+        await kernel.shutdown()
+        assert provider.kernels[1].requests("delete_subshell_request") == []
+
+
 async def test_a_manager_whose_wait_fails_is_logged(
     opened: Open, provider: FakeProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
