@@ -57,6 +57,8 @@ def new_world(short_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(home / "data"))
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(home / "config"))
     monkeypatch.setenv("IPYTHONDIR", str(short_directory / "ipython"))
+    # Of completions: a kernel that is killed while it writes there leaves a file that spoils all later ones.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(short_directory / "cache"))
     monkeypatch.setenv("TMPDIR", str(new.temporary))
     monkeypatch.setattr(tempfile, "tempdir", str(new.temporary))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)

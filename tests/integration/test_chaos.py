@@ -48,8 +48,9 @@ EXIT = "import os, threading; threading.Timer({}, os._exit, [3]).start()"
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
-async def test_a_round(number, world):
+async def test_a_round(number, world, monkeypatch):
     """While it starts, executes, is restarted or shut down."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(world.other))  # it will be spoilt
     chance = random.Random(f"{SEED} {number}")
     # In turns, so that few rounds show all phases as well.
     phase = [starting, executing, restarting, shutting_down][number % 4]
