@@ -1,6 +1,6 @@
 """Agents: a small program at the far end of a pipe that owns processes for us, and our end of that pipe.
 
-`far_end` is one file of the standard library, for POSIX and Python 3.8 and newer, run by path or sent as
+`far_end` is one program of the standard library, for POSIX and Python 3.8 and newer, run by path or sent as
 text. It starts and forks processes, passes on signals, reports exits, and when its owner goes away (the
 pipe ends, or a pidfd of the owner tells) it ends everything: process groups, descendants, whatever carries
 its mark in ``/proc/PID/environ``, files. `Agent` is our end.

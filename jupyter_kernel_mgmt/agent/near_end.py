@@ -2,22 +2,22 @@
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import os
 import secrets
-import subprocess
 import sys
-import tempfile
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Literal, Self
+from typing import Any, Self
 
 from .._threads import in_thread
 from ..exceptions import KernelError, LaunchError
 from ..launching import ExitInfo
+from ._answers import HELLO, Answers
+from ._commands import exit_info, guard_command, prepare_command, start_command
 from ._connection import Connection
+from ._far_process import FarProcess, end_from_here, start_of
 from .processes import AgentProcess
 
 log = logging.getLogger(__name__)
@@ -30,23 +30,6 @@ PREPARE_TIMEOUT = 60.0
 
 CLOSE_TIMEOUT = 3.0
 """Seconds that an agent has to end everything, before that is done from here."""
-
-LAST_WORDS = 0.1
-"""Seconds in which what an agent said before it ended is read."""
-
-MARK = "JUPYTER_KERNEL_MARK"
-FAR_END = Path(__file__).with_name("far_end.py")
-
-_BOOTSTRAP = """import os, sys
-n, s = int(sys.argv.pop(1)), b""
-while len(s) < n:
-    c = os.read(0, n - len(s))
-    if not c: sys.exit(1)
-    s += c
-exec(compile(s, "far_end.py", "exec"))
-"""
-
-Output = Literal["tail", "stream", "descriptor", "none"]
 
 
 class Agent:
@@ -80,19 +63,14 @@ class Agent:
         self.ended: str | None = None
         self._on_end = on_end
         self._connection = Connection(self._event, self._lost)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._errors: IO[bytes] | None = None
-        self._owner = 0
-        self._numbers = itertools.count(1)
-        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._far: FarProcess | None = None
+        self._answers = Answers()
         self._processes: dict[str, AgentProcess] = {}
         self._ending: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
-        self._pidfd = -1
-        self._last_call: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
-        state = self.ended or ("running" if self._process else "not started")
+        state = self.ended or ("running" if self._far else "not started")
         return f"<Agent pid={self.pid} {state}>"
 
     # Its life
@@ -119,69 +97,34 @@ class Agent:
 
     def open(self) -> None:
         """Start the process, without waiting for it: `guard` works from here on. Raises `LaunchError`."""
+        far = FarProcess(
+            self.python,
+            isolated=self.isolated,
+            prefix=self.prefix,
+            as_text=self.as_text,
+            env=self.env,
+            on_end=lambda: self._lost("it ended"),
+        )
         theirs = self._connection.open()
         try:
-            self._owner = os.getpid()
-            self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed at its end
-            argv, text = self._command()
-            self._process = subprocess.Popen(
-                argv,
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                stderr=self._errors,
-                # A long mark leaves room for those of forked children; see Veil in far_end.
-                env={**self.env, MARK: "agent".ljust(200, "-")},
-                cwd="/",
-                start_new_session=True,
-            )
+            text = far.open(theirs)
         except (OSError, ValueError) as error:
             self._connection.close()
-            self._close_files()
             self.ended = f"it could not be started: {error}"
             raise LaunchError(f"an agent cannot be run by {self.python!r}: {error}") from error
         except BaseException:
             self._connection.close()
-            self._close_files()
             raise
         finally:
             theirs.close()
-        self.pid = self._process.pid
+        self._far, self.pid = far, far.pid
         if text:
             self._connection.send_text(text)
-        self._watch()
-
-    def _command(self) -> tuple[list[str], bytes]:
-        """The command, and the text of the program if it has to be sent."""
-        python = [self.python, *(["-I", "-S"] if self.isolated else [])]
-        owner = [] if self.prefix else [str(self._owner), *_start_of(self._owner)]
-        if not self.as_text:
-            return [*python, str(FAR_END), *owner], b""
-        text = FAR_END.read_bytes()
-        return [*self.prefix, *python, "-c", _BOOTSTRAP, str(len(text)), *owner], text
-
-    def _watch(self) -> None:
-        """Its end, also while somebody who forked off us meanwhile holds its end of the connection."""
-        if sys.platform == "linux" and self._process is not None:
-            with contextlib.suppress(OSError):
-                self._pidfd = os.pidfd_open(self._process.pid)
-                asyncio.get_running_loop().add_reader(self._pidfd, self._exited)
-
-    def _exited(self) -> None:
-        self._unwatch()
-        # What it said last is still in the connection, and is read before the connection's end is noticed.
-        later = asyncio.get_running_loop().call_later
-        self._last_call = later(LAST_WORDS, self._lost, "it ended")
-
-    def _unwatch(self) -> None:
-        if self._pidfd >= 0:
-            asyncio.get_running_loop().remove_reader(self._pidfd)
-            os.close(self._pidfd)
-            self._pidfd = -1
 
     async def ready(self, timeout: float = START_TIMEOUT) -> None:
         """Wait for its hello. Raises `LaunchError`, with what it wrote to stderr. Cancelling is safe."""
         if not self.hello:
-            await self._answer(0, timeout, "say hello")
+            await self._answer(HELLO, timeout, "say hello")
 
     async def prepare(
         self, modules: Sequence[str], *, code: str = "", timeout: float = PREPARE_TIMEOUT
@@ -191,12 +134,7 @@ class Agent:
         Returns ``problems`` (a text for each module that could not be imported), ``threads`` and
         ``descriptors`` (how many were opened, and will be closed in the children). Raises `LaunchError`.
         """
-        command = {
-            "do": "prepare",
-            "modules": list(modules),
-            "code": code,
-            "timeout": max(1, round(timeout)),
-        }
+        command = prepare_command(modules, code, timeout)
         self.prepared = await self._ask(command, timeout + 1, "import what it should")
         return self.prepared
 
@@ -206,9 +144,9 @@ class Agent:
         When cancelled it still waits for that end. In a process forked off its owner it only closes what
         that process holds of it.
         """
-        if self._process is None:
+        if self._far is None:
             return
-        if os.getpid() != self._owner:
+        if os.getpid() != self._far.owner:
             self._connection.abandon()
             return
         if self._ending is None:
@@ -251,15 +189,17 @@ class Agent:
         ``stdout``, of which a copy is handed over at once; else the agent keeps their end for `ExitInfo`
         and, with ``on_output``, passes them on. Raises `LaunchError`. Cancelling ends the process.
         """
-        command: dict[str, Any] = {
-            "do": "start",
-            "argv": [*map(str, argv)],
-            "env": env,
-            "inherit": inherit,
-            "cwd": cwd,
-        }
         process = self._process_for(id, mark, files, directories, on_output)
-        return await self._launch(command, process, limits, stdout, timeout)
+        command = start_command(
+            process,
+            argv,
+            env=env,
+            inherit=inherit,
+            cwd=self._directory(cwd),
+            limits=limits,
+            handed_over=stdout is not None,
+        )
+        return await self._launch(process, command, stdout, timeout)
 
     async def fork(
         self,
@@ -283,10 +223,18 @@ class Agent:
         As `spawn` otherwise; see `needs_new_interpreter` for what a fork cannot change. Returns when the
         function is about to be called.
         """
-        command: dict[str, Any] = {"do": "fork", "entry": entry, "argv": [*map(str, argv)]}
-        command |= {"env": env, "inherit": inherit, "cwd": cwd}
         process = self._process_for(id, mark, files, directories, on_output)
-        return await self._launch(command, process, limits, stdout, timeout)
+        command = start_command(
+            process,
+            argv,
+            entry=entry,
+            env=env,
+            inherit=inherit,
+            cwd=self._directory(cwd),
+            limits=limits,
+            handed_over=stdout is not None,
+        )
+        return await self._launch(process, command, stdout, timeout)
 
     def guard(
         self,
@@ -303,16 +251,12 @@ class Agent:
         rest. The pid's start is read here, so that the number is of no use once it is somebody else's.
         Raises `RuntimeError` before `open`; once the agent has ended nothing happens.
         """
-        if self._process is None:
+        if self._far is None:
             raise RuntimeError("the agent is not open, and would guard nothing")
-        command: dict[str, Any] = {"do": "guard", "id": id, "mark": mark, "pid": pid}
-        if pid is not None:
-            command["start"] = next(map(int, _start_of(pid)), None)
-        if files:
-            command["files"] = [*map(str, files)]
-        if directories:
-            command["directories"] = [*map(str, directories)]
-        self._connection.send(command)
+        start = None if pid is None else start_of(pid)
+        self._connection.send(
+            guard_command(id, pid=pid, start=start, mark=mark, files=files, directories=directories)
+        )
 
     def release(self, id: str, *, end: bool = False) -> None:
         """Guard it no more; with ``end``, end what is left of it and remove its files. Does not wait."""
@@ -351,28 +295,12 @@ class Agent:
         return process
 
     async def _launch(
-        self,
-        command: dict[str, Any],
-        process: AgentProcess,
-        limits: Mapping[str, int | None] | None,
-        stdout: int | None,
-        timeout: float,
+        self, process: AgentProcess, command: dict[str, Any], stdout: int | None, timeout: float
     ) -> AgentProcess:
         if process.id in self._processes:
             raise LaunchError(f"this agent has a process {process.id!r} already")
         if self.ended is not None:
             raise LaunchError(f"the agent has ended: {self.ended}")
-        command |= {
-            "id": process.id,
-            "mark": process.mark,
-            "cwd": self._directory(command["cwd"]),
-            "env": dict(command["env"] or {}),
-            "inherit": command["inherit"] if isinstance(command["inherit"], bool) else [*command["inherit"]],
-            "limits": dict(limits or {}),
-            "files": list(process.files),
-            "directories": list(process.directories),
-            "output": _output_mode(stdout, process.on_output),
-        }
         self._processes[process.id] = process
         try:
             event = await self._ask(command, timeout, "start a process", descriptor=stdout)
@@ -395,24 +323,14 @@ class Agent:
     async def _ask(
         self, command: dict[str, Any], timeout: float, what: str, *, descriptor: int | None = None
     ) -> dict[str, Any]:
-        number = next(self._numbers)
+        number = self._answers.number()
         self._connection.send({**command, "re": number}, descriptor=descriptor)
         return await self._answer(number, timeout, what)
 
     async def _answer(self, number: int, timeout: float, what: str) -> dict[str, Any]:
         if self.ended is not None:
             raise LaunchError(f"the agent has ended: {self.ended}")
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(timeout):
-                event: dict[str, Any] = await answer
-        except TimeoutError:
-            raise LaunchError(f"the agent did not {what} within {timeout:.0f} s") from None
-        finally:
-            del self._answers[number]
-        if event["event"] == "failed":
-            raise LaunchError(str(event.get("text")))
-        return event
+        return await self._answers.wait(number, timeout, what)
 
     def _event(self, event: dict[str, Any]) -> None:
         kind, process = event.get("event"), self._processes.get(str(event.get("id")))
@@ -424,11 +342,8 @@ class Agent:
             process.wrote(b64decode(event["data"]))
         elif kind == "exited" and process is not None:
             del self._processes[process.id]
-            process.ended(_exit_info(event))
-        answer = self._answers.get(0 if kind == "hello" else event.get("re") or -1)
-        if answer is not None and not answer.done():
-            answer.set_result(event)
-        elif kind == "failed" and event.get("re") is None:
+            process.ended(exit_info(event))
+        if not self._answers.take(event) and kind == "failed" and event.get("re") is None:
             log.error("An agent refused: %s", event.get("text"))
 
     # Its end
@@ -446,23 +361,14 @@ class Agent:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     await self._gone.wait()
-        self._unwatch()
-        if self._last_call is not None:
-            self._last_call.cancel()
         self._connection.close()
-        assert self._process is not None
-        self._process.kill()
-        try:
-            await in_thread(self._process.wait, name="agent-wait")
-        except RuntimeError:  # no thread is to be had; it was killed, and takes no time
-            self._process.wait()
-        said = self._last_words()
-        self._close_files()
-        self.ended = "it was closed" if reason is None else f"{reason}{said}"
+        assert self._far is not None
+        said = await self._far.end()
+        self.ended = reason or "it was closed"
+        if reason is not None and said:
+            self.ended += f"; it wrote:\n{said}"
         await self._end_processes()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_result({"event": "failed", "text": f"the agent has ended: {self.ended}"})
+        self._answers.end(f"the agent has ended: {self.ended}")
         if reason is not None:
             log.error("An agent has ended: %s", self.ended)
             self._tell(self.ended)
@@ -480,55 +386,6 @@ class Agent:
         left = list(self._processes.values())
         self._processes.clear()
         if left and not self.prefix:
-            await in_thread(lambda: _end_from_here(left), name="agent-sweep")
+            await in_thread(lambda: end_from_here(left), name="agent-sweep")
         for process in left:
             process.ended(ExitInfo(None, reason=f"the agent that watched it has ended: {self.ended}"))
-
-    def _last_words(self) -> str:
-        """The end of what it, and modules that it imported, wrote to stderr."""
-        if self._errors is None:
-            return ""
-        size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - 4096))
-        text = self._errors.read().decode(errors="replace").strip()
-        return f"; it wrote:\n{text}" if text else ""
-
-    def _close_files(self) -> None:
-        if self._errors is not None:
-            self._errors.close()
-            self._errors = None
-
-
-def _output_mode(stdout: int | None, on_output: Callable[[bytes], None] | None) -> Output:
-    if stdout is not None:
-        return "descriptor"
-    return "tail" if on_output is None else "stream"
-
-
-def _exit_info(event: dict[str, Any]) -> ExitInfo:
-    reason = None
-    if event["code"] is None:
-        reason = "its end was not seen by its parent"
-    return ExitInfo(event["code"], reason=reason, output_tail=event.get("output", ""))
-
-
-def _start_of(pid: int) -> list[str]:
-    """When a process began, as /proc has it, to tell it from others with its number; empty if unknown."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return []
-    return text.rpartition(")")[2].split()[19:20]
-
-
-def _end_from_here(left: list[AgentProcess]) -> None:
-    """What the agent would have done for its processes."""
-    if sys.platform == "win32":
-        return
-    from . import far_end
-
-    wards = [far_end.Ward(p.id, pid=p.pid or None, start=p.start, mark=p.mark) for p in left]
-    if survivors := far_end.sweep(wards, spare=[os.getpid()], limit=far_end.CLOSE_LIMIT):
-        log.error("These processes have not ended after SIGKILL: %s", sorted(survivors))
-    for process in left:
-        far_end.remove(process.files, process.directories)

@@ -5,7 +5,7 @@ import string
 import sys
 from collections.abc import Mapping
 
-from ..agent.near_end import MARK
+from ..agent.far_end.ward import MARK
 from ..exceptions import Unsupported
 from ..launching import EnvPolicy
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_kernel_mgmt import KernelClient, _ending
+from jupyter_kernel_mgmt.agent import Agent
 from jupyter_kernel_mgmt.testing import Behaviour, FakeKernel, MemoryChannels, Quirks
 from jupyter_kernel_mgmt.testing._residue import _children
 from jupyter_protocol.sockets.context import SharedContext
@@ -47,6 +48,32 @@ async def talk() -> AsyncIterator[Talk]:
             return client, kernel
 
         yield make
+
+
+@pytest.fixture
+async def agent() -> AsyncIterator[Agent]:
+    """One that has nothing but the standard library."""
+    async with await Agent.start(isolated=True) as started:
+        yield started
+
+
+@pytest.fixture
+def no_descriptor_stays() -> Iterator[None]:
+    """After the test the same descriptors are open as before it."""
+    before = _descriptors()
+    yield
+    after = _descriptors()
+    assert {k: v for k, v in after.items() if before.get(k) != v and "/proc" not in v} == {}
+
+
+def _descriptors() -> dict[str, str]:
+    found = {}
+    for fd in Path("/proc/self/fd").iterdir():
+        try:
+            found[fd.name] = str(fd.readlink())
+        except OSError:
+            continue
+    return found
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_kernel_mgmt.agent import Agent
-from jupyter_kernel_mgmt.agent.near_end import MARK
+from jupyter_kernel_mgmt.agent.far_end.ward import MARK
 from jupyter_kernel_mgmt.subproc import guard as module
 from jupyter_kernel_mgmt.subproc.guard import AGENTS, Guard, Ward
 
