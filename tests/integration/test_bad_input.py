@@ -143,33 +143,6 @@ async def test_a_kernel_that_dies_while_starting_is_told_with_code_command_and_o
         assert part in str(caught.value)
 
 
-STARTS = {
-    "a missing module": (["-m", "no_such_kernel", "{connection_file}"], "No module named no_such_kernel"),
-    "a syntax error in a start-up file": (["{start}", "{connection_file}"], "SyntaxError"),
-    "no permission": (["-c", "raise PermissionError(13, 'refused', '/its/data')"], "refused: '/its/data'"),
-    "a bad option": (["--no-such-option", "{connection_file}"], "unknown option --no-such-option"),
-    "a kernel's bad option": (
-        ["-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=loud"],
-        "log-level",
-    ),
-}
-
-
-@pytest.mark.parametrize("transport", ["ipc", "tcp"])
-@pytest.mark.parametrize("what", STARTS)
-async def test_why_a_kernel_cannot_start_is_in_the_error(what, transport, spec, world):
-    """However it comes to its ports: the end of what it wrote says so."""
-    arguments, reason = STARTS[what]
-    start = world.other / "start.py"
-    start.write_text("def kernel(:\n")
-    spec("broken", [sys.executable, *(one.replace("{start}", str(start)) for one in arguments)])
-    with pytest.raises(LaunchError) as caught:
-        await launch("broken", transport=transport)
-    assert not isinstance(caught.value, StartupTimeout)
-    assert caught.value.exit_info.returncode > 0
-    assert reason in str(caught.value)
-
-
 async def test_a_kernel_that_ends_well_before_it_was_ready_is_an_error_too(spec):
     """The exit code 0 is no answer."""
     spec("brief", [sys.executable, "-c", "pass", "{connection_file}"])
