@@ -89,7 +89,15 @@ _SCALARS = frozenset({str, int, bool, type(None)})
 
 def _is_plain(value: Any) -> bool:
     """Whether a value holds only what msgspec and the standard library write with one meaning."""
-    stack = [value]
+    if type(value) is not dict:
+        return _are_plain([value])
+    for key, inner in value.items():  # most contents are not nested, and need no more than this
+        if type(key) is not str or not (type(inner) in _SCALARS or _are_plain([inner])):
+            return False
+    return True
+
+
+def _are_plain(stack: list[Any]) -> bool:
     while stack:
         item = stack.pop()
         kind = type(item)

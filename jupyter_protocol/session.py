@@ -12,18 +12,17 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
+from ._headers import Headers
 from .exceptions import DuplicateSignature, InvalidMessage, InvalidSignature, MalformedMessage
-from .messages.message import Frame, Message
-from .packers import Packer, get_packer
+from .messages.message import Frame, Message, assemble
+from .packers import JSONPacker, Packer, get_packer
 
 log = logging.getLogger(__name__)
 
 DELIMITER = b"<IDS|MSG>"
 PROTOCOL_VERSION = "5.5"
 _PARTS = ("header", "parent_header", "metadata", "content")
-_MAY_BE_NULL = ("parent_header", "metadata")  # xeus writes null where the specification says {}
 
 
 class Session:
@@ -53,6 +52,7 @@ class Session:
         self.session_id = str(uuid.uuid4()) if session_id is None else session_id
         self.username = _current_user() if username is None else username
         self.packer = get_packer(packer)
+        self._pack, self._unpack = self.packer.pack, self.packer.unpack
         self.signature_scheme = signature_scheme
         self.max_frames = max_frames
         self.max_size = max_size
@@ -60,7 +60,10 @@ class Session:
             _Signer(key.encode() if isinstance(key, str) else key, signature_scheme) if key else None
         )
         self._replay = _ReplayGuard(replay_history)
-        self._header = {"session": self.session_id, "username": self.username, "version": PROTOCOL_VERSION}
+        self._headers = Headers(
+            self.packer, session=self.session_id, username=self.username, version=PROTOCOL_VERSION
+        )
+        self._nothing = b"{}" if type(self.packer) is JSONPacker else None
         if not key:
             log.warning("Session %s has no key: messages are neither signed nor verified", self.session_id)
 
@@ -74,19 +77,19 @@ class Session:
         ``session``, ``username`` and ``version`` are filled in where the header lacks them. Raises
         `InvalidMessage`, naming the part that the packer could not write or ZMQ could not send.
         """
-        values = (
-            {**self._header, **message.header},
-            message.parent_header,
-            message.metadata,
-            message.content,
-        )
-        pack = self.packer.pack
+        metadata, pack = message.metadata, self._pack
         try:
-            parts = [pack(value) for value in values]
+            parts = (
+                self._headers.pack(message.header),
+                self._headers.pack_parent(message.parent_header),
+                pack(metadata) if metadata or self._nothing is None else self._nothing,
+                pack(message.content),
+            )
         except Exception as error:  # whatever a packer raises for a value that it cannot write
-            raise self._unpackable(values, error) from error
-        _check_buffers(message.buffers)
+            raise self._unpackable(message, error) from error
         signature = b"" if self._signer is None else self._signer.sign(parts)
+        if message.buffers:
+            _check_buffers(message.buffers)
         return [*message.idents, DELIMITER, signature, *parts, *message.buffers]
 
     def deserialize(self, frames: Sequence[bytes]) -> Message:
@@ -98,29 +101,41 @@ class Session:
         """
         start = self._find_parts(frames)
         parts = frames[start + 1 : start + 5]
-        if sum(map(len, parts)) > self.max_size:
+        packed_header, packed_parent, packed_metadata, packed_content = parts
+        size = len(packed_content)
+        if len(packed_header) + len(packed_parent) + len(packed_metadata) + size > self.max_size:
             raise MalformedMessage(f"the signed parts are larger than {self.max_size} bytes")
         if self._signer is not None:
-            signature = bytes(frames[start])
-            if not signature:
-                raise InvalidSignature("the message is not signed")
-            if not hmac.compare_digest(signature, self._signer.sign(parts)):
-                raise InvalidSignature("the signature does not match the message")
-            if not self._replay.is_new(signature):
-                raise DuplicateSignature("the message was received before")
-        header, parent_header, metadata, content = self._unpack(parts)
-        if type(header.get("msg_id")) is not str or type(header.get("msg_type")) is not str:
-            raise MalformedMessage("the header needs a msg_id and a msg_type, both text")
-        buffers = list(frames[start + 5 :])
-        return Message(
-            content,
-            header,
-            parent_header=parent_header,
-            metadata=metadata,
-            buffers=buffers,
-            idents=list(frames[: start - 1]),
-            size=len(parts[3]) + sum(map(len, buffers)),
-        )
+            self._verify(bytes(frames[start]), parts, self._signer)
+        unpack = self._unpack
+        try:
+            header = unpack(packed_header)
+            parent_header = self._headers.unpack_parent(packed_parent)
+            metadata = {} if packed_metadata == self._nothing else unpack(packed_metadata)
+            content = unpack(packed_content)
+        except Exception as error:  # whatever a packer raises for bytes that it cannot read
+            raise self._unreadable(parts, error) from error
+        if parent_header is None:  # xeus writes null where the specification says {}
+            parent_header = {}
+        if metadata is None:
+            metadata = {}
+        if not (
+            type(header) is type(parent_header) is type(metadata) is type(content) is dict
+            and type(header.get("msg_id")) is type(header.get("msg_type")) is str
+        ):
+            raise _no_message(header, parent_header, metadata, content)
+        buffers: list[Frame] = list(frames[start + 5 :])
+        if buffers:
+            size += sum(map(len, buffers))
+        return assemble(content, header, parent_header, metadata, buffers, list(frames[: start - 1]), size)
+
+    def _verify(self, signature: bytes, parts: Sequence[bytes], signer: "_Signer") -> None:
+        if not signature:
+            raise InvalidSignature("the message is not signed")
+        if not hmac.compare_digest(signature, signer.sign(parts)):
+            raise InvalidSignature("the signature does not match the message")
+        if not self._replay.is_new(signature):
+            raise DuplicateSignature("the message was received before")
 
     def _find_parts(self, frames: Sequence[bytes]) -> int:
         """The index of the signature; the four parts follow it."""
@@ -134,29 +149,31 @@ class Session:
             raise MalformedMessage(f"{len(frames) - start} frames after the delimiter; at least 5 are needed")
         return start
 
-    def _unpack(self, parts: Sequence[bytes]) -> list[dict[str, Any]]:
-        unpack = self.packer.unpack
-        values: list[dict[str, Any]] = []
+    def _unreadable(self, parts: Sequence[bytes], error: Exception) -> MalformedMessage:
+        what = f"is not {self.packer.name} ({type(error).__name__})"
         for name, part in zip(_PARTS, parts, strict=True):
             try:
-                value = unpack(part)
-            except Exception as error:  # whatever a packer raises for bytes that it cannot read
-                reason = f"the {name} is not {self.packer.name} ({type(error).__name__})"
-                raise MalformedMessage(reason) from error
-            if value is None and name in _MAY_BE_NULL:
-                value = {}
-            if type(value) is not dict:
-                raise MalformedMessage(f"the {name} is not an object but {type(value).__name__}")
-            values.append(value)
-        return values
+                self._unpack(part)
+            except Exception:  # noqa: BLE001 - as in deserialize
+                return MalformedMessage(f"the {name} {what}")
+        return MalformedMessage(f"the message {what}")
 
-    def _unpackable(self, values: Sequence[Any], error: Exception) -> InvalidMessage:
+    def _unpackable(self, message: Message, error: Exception) -> InvalidMessage:
+        header = self._headers.complete(message.header)
+        values = (header, message.parent_header, message.metadata, message.content)
         for name, value in zip(_PARTS, values, strict=True):
             try:
                 self.packer.pack(value)
             except Exception:  # noqa: BLE001 - as in serialize
                 return InvalidMessage(f"the {name} cannot be packed as {self.packer.name}: {error}")
         return InvalidMessage(f"the message cannot be packed as {self.packer.name}: {error}")
+
+
+def _no_message(*values: object) -> MalformedMessage:
+    for name, value in zip(_PARTS, values, strict=True):
+        if type(value) is not dict:
+            return MalformedMessage(f"the {name} is not an object but {type(value).__name__}")
+    return MalformedMessage("the header needs a msg_id and a msg_type, both text")
 
 
 class _Signer:

@@ -83,6 +83,27 @@ class Message:
         return f"<Message {kind} {msg_id} parent={self.parent_id}{buffers}>"
 
 
+def assemble(
+    content: JSONDict,
+    header: JSONDict,
+    parent_header: JSONDict,
+    metadata: JSONDict,
+    buffers: list[Frame],
+    idents: list[bytes],
+    size: int = 0,
+) -> Message:
+    """A message of parts that are whole and nobody else's, in half the time that its class takes."""
+    message = Message.__new__(Message)
+    message.content = content
+    message.header = header
+    message.parent_header = parent_header
+    message.metadata = metadata
+    message.buffers = buffers
+    message.idents = idents
+    message.size = size
+    return message
+
+
 class Envelope(TypedDict, total=False):
     """What every constructor takes besides a message's own fields.
 
@@ -112,12 +133,13 @@ def new_message(
     header = {"msg_id": new_msg_id(), "msg_type": msg_type, "date": utc_now()}
     if subshell_id is not None:
         header["subshell_id"] = subshell_id
-    return Message(
+    return assemble(
         content,
         header,
-        parent_header=None if parent is None else parent.header,
-        metadata=metadata,
-        buffers=buffers,
+        {} if parent is None else parent.header,
+        {} if metadata is None else metadata,
+        list(buffers) if buffers else [],
+        [],
     )
 
 
@@ -155,18 +177,20 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Clock:
-    """ISO 8601 time stamps in UTC with microseconds; the part down to the second is kept for its second."""
+    """ISO 8601 time stamps in UTC with microseconds; all but the last three digits are kept for a while."""
 
     def __init__(self) -> None:
-        self.cached = (-1, "")
+        self.cached = (-1, "")  # a millisecond, and the text down to it
+        self._endings = [f"{number:03d}Z" for number in range(1000)]
 
     def now(self) -> str:
-        seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+        millisecond, nanoseconds = divmod(time.time_ns(), 1_000_000)
         known, text = self.cached
-        if seconds != known:
-            text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-            self.cached = (seconds, text)
-        return f"{text}{nanoseconds // 1000:06d}Z"
+        if millisecond != known:
+            moment = datetime.fromtimestamp(millisecond // 1000, UTC)
+            text = f"{moment:%Y-%m-%dT%H:%M:%S}.{millisecond % 1000:03d}"
+            self.cached = (millisecond, text)
+        return text + self._endings[nanoseconds // 1000]
 
 
 utc_now = _Clock().now
