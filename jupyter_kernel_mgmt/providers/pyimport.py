@@ -10,11 +10,12 @@ from ..exceptions import NoSuchKernel
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase
 from ..subproc import SubprocessLauncher
+from ..subproc.forkserver import START_IPYKERNEL
 from ..subproc.helpers import LocalHelpers
 
 NAME = "kernel"
 CURVE_VERSION = 7  # of ipykernel: the first that can encrypt
-ARGV = (sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}")
+ARGV = (sys.executable, START_IPYKERNEL, "-f", "{connection_file}")
 
 
 class IPykernelProvider(KernelProviderBase):
@@ -51,10 +52,10 @@ class IPykernelProvider(KernelProviderBase):
 
 
 def _metadata() -> dict[str, Any]:
-    """As in the kernelspec that ipykernel installs, without reading one."""
+    """As in the kernelspec that ipykernel installs, without reading one; and how it can be reached."""
     try:
         major = int(version("ipykernel").partition(".")[0])
     except (PackageNotFoundError, ValueError):  # a checkout on the path
         major = 0
     curve = {"supported_encryption": ["curve"]} if major >= CURVE_VERSION else {}
-    return {"debugger": True, **curve}
+    return {"debugger": True, "supported_transports": ["ipc", "own-ports"], **curve}

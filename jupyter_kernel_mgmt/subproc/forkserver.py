@@ -15,14 +15,18 @@ from ..exceptions import LaunchError
 
 log = logging.getLogger(__name__)
 
-MODULES = frozenset({"ipykernel_launcher", "ipykernel"})
+START_IPYKERNEL = str(Path(__file__).with_name("start_ipykernel.py"))
+"""The program that is started where the command is ours to choose."""
+
+COMMANDS = (("-m", "ipykernel_launcher"), ("-m", "ipykernel"), (START_IPYKERNEL,))
+"""What is run with the interpreter, before the kernel's own arguments."""
 SERVERS = 4
 """Fork servers of one interpreter, at most: one for each environment that an interpreter begins with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forkable:
-    """A command that a fork can do: the interpreter, and the arguments after its module."""
+    """A command that a fork can do: the interpreter, and the kernel's own arguments."""
 
     python: str
     arguments: tuple[str, ...]
@@ -37,10 +41,11 @@ def forkable(argv: Sequence[str], prefix: Sequence[str]) -> Forkable | str:
     python, *rest = argv
     options = [argument for argument in rest[:1] if argument == "-Xfrozen_modules=off"]
     rest = rest[len(options) :]
-    is_python = Path(python).is_absolute() and Path(python).name.startswith("python")
-    if not is_python or len(rest) < 2 or rest[0] != "-m" or rest[1] not in MODULES:
-        return "its command is not ipykernel's"
-    return Forkable(python, tuple(rest[2:]))
+    if Path(python).is_absolute() and Path(python).name.startswith("python"):
+        for command in COMMANDS:
+            if tuple(rest[: len(command)]) == command:
+                return Forkable(python, tuple(rest[len(command) :]))
+    return "its command is not ipykernel's"
 
 
 class ForkServer:
