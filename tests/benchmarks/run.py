@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 BENCHMARKS = (
     *("packing", "unpacking", "delivery", "round_trip"),
-    *("launching", "forking", "pool", "importing", "blocked", "deadlines"),
+    *("launching", "forking", "twenty", "pool", "importing", "blocked", "deadlines"),
 )
 PACKAGES = ("jupyter_client", "orjson", "msgspec", "pyzmq", "ipykernel")
 
