@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 Side = Callable[[], float]
 """Runs one round and returns what was measured: seconds, unless the table says otherwise."""
 
-_WIDTH = 44
+WIDTH = 44
 
 
 @contextmanager
@@ -52,10 +52,10 @@ def table(
     show = show or seconds
     first, *_ = samples
     print(f"\n{title}  (rounds: {len(samples[first])})")
-    print(f"  {'':{_WIDTH}} {'min':>10} {'median':>10}   {first} / this")
+    print(f"  {'':{WIDTH}} {'min':>10} {'median':>10}   {first} / this")
     for name, values in samples.items():
         ratio = "" if name == first else ratio_text(samples[first], values)
-        print(f"  {name:{_WIDTH}} {show(min(values)):>10} {show(median(values)):>10}   {ratio}", flush=True)
+        print(f"  {name:{WIDTH}} {show(min(values)):>10} {show(median(values)):>10}   {ratio}", flush=True)
 
 
 def interleave(sides: Mapping[str, Side], *, rounds: int, warm_up: int = 1) -> dict[str, list[float]]:

@@ -1,8 +1,10 @@
 """Processes and clients to compare with."""
 
+import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.multikernelmanager import AsyncMultiKernelManager
+from jupyter_core.paths import jupyter_runtime_dir
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 """For jupyter_client's kernels, which write to our terminal otherwise."""
@@ -54,3 +58,28 @@ async def peer_end(manager: AsyncKernelManager, client: AsyncKernelClient, *, no
     """End it: politely, or at once."""
     client.stop_channels()
     await manager.shutdown_kernel(now=now)
+
+
+async def many_peer(count: int) -> tuple[float, float]:
+    """So many of its kernels at once: seconds until all have executed, and until all were ended politely."""
+    manager = AsyncMultiKernelManager(connection_dir=jupyter_runtime_dir())
+
+    async def one() -> None:
+        kernel_id = await manager.start_kernel(kernel_name="python3", **QUIET)
+        client: Any = manager.get_kernel(kernel_id).client()  # declared as the blocking one
+        client.start_channels(hb=False)  # whose thread may block the end for ever where a kernel died
+        try:
+            await client.wait_for_ready(timeout=60)
+            await client.execute("1", reply=True, timeout=60)
+        finally:
+            client.stop_channels()
+
+    start = time.perf_counter()
+    outcomes = await asyncio.gather(*(one() for _ in range(count)), return_exceptions=True)
+    middle = time.perf_counter()
+    async with asyncio.timeout(60):
+        await manager.shutdown_all()
+    end = time.perf_counter()
+    if failed := [outcome for outcome in outcomes if outcome is not None]:  # as when a port was taken
+        print(f"\njupyter_client: {len(failed)} of {count} kernels failed: {failed[0]}")
+    return middle - start, end - middle

@@ -3,17 +3,13 @@
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psutil  # type: ignore[import-untyped]
-from _harness import compare, in_loop, interleave, private_directories, table
-from _peers import QUIET, peer_end, peer_launch
-from jupyter_client.multikernelmanager import AsyncMultiKernelManager
-from jupyter_core.paths import jupyter_runtime_dir
+from _harness import compare, in_loop, private_directories
+from _peers import peer_end, peer_launch
 
 from jupyter_kernel_mgmt import (
     Kernel,
@@ -74,27 +70,6 @@ def run(*, quick: bool) -> None:
             ("polite end of one kernel", _close_ours, _close_peer),
         ):
             compare(title, {"ours": side(ours), "jupyter_client": side(peer)}, rounds=few)
-        _many(side, count=4 if quick else 20, rounds=1 if quick else 3)
-
-
-def _many(
-    side: Callable[[Callable[[], Awaitable[float]]], Callable[[], float]], *, count: int, rounds: int
-) -> None:
-    ends: dict[str, list[float]] = {"ours": [], "jupyter_client": []}
-
-    async def ours() -> float:
-        elapsed, end = await _many_ours(count)
-        ends["ours"].append(end)
-        return elapsed
-
-    async def peer() -> float:
-        elapsed, end = await many_peer(count)
-        ends["jupyter_client"].append(end)
-        return elapsed
-
-    begins = interleave({"ours": side(ours), "jupyter_client": side(peer)}, rounds=rounds, warm_up=0)
-    table(f"{count} kernels launched at once, all of them having executed", begins)
-    table(f"{count} kernels ended politely at once", ends)
 
 
 async def _exit_ours(mark: Path) -> float:
@@ -197,40 +172,3 @@ async def _close_peer() -> float:
     start = time.perf_counter()
     await peer_end(manager, client, now=False)
     return time.perf_counter() - start
-
-
-async def _many_ours(count: int) -> tuple[float, float]:
-    start = time.perf_counter()
-    kernels = await asyncio.gather(*(launch() for _ in range(count)))
-    await asyncio.gather(*(_executed(kernel.execute("1")) for kernel in kernels))
-    middle = time.perf_counter()
-    await asyncio.gather(*(kernel.aclose() for kernel in kernels))
-    return middle - start, time.perf_counter() - middle
-
-
-async def _executed(execution: Awaitable[object]) -> None:
-    await execution
-
-
-async def many_peer(count: int) -> tuple[float, float]:
-    manager = AsyncMultiKernelManager(connection_dir=jupyter_runtime_dir())
-
-    async def one() -> None:
-        kernel_id = await manager.start_kernel(kernel_name="python3", **QUIET)
-        client: Any = manager.get_kernel(kernel_id).client()  # declared as the blocking one
-        client.start_channels(hb=False)  # whose thread may block the end for ever where a kernel died
-        try:
-            await client.wait_for_ready(timeout=60)
-            await client.execute("1", reply=True, timeout=60)
-        finally:
-            client.stop_channels()
-
-    start = time.perf_counter()
-    outcomes = await asyncio.gather(*(one() for _ in range(count)), return_exceptions=True)
-    middle = time.perf_counter()
-    async with asyncio.timeout(60):
-        await manager.shutdown_all()
-    end = time.perf_counter()
-    if failed := [outcome for outcome in outcomes if outcome is not None]:  # as when a port was taken
-        print(f"\njupyter_client: {len(failed)} of {count} kernels failed: {failed[0]}")
-    return middle - start, end - middle

@@ -5,8 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from _harness import Side, compare, in_loop, interleave, private_directories, table
-from _peers import peer_end, peer_launch
-from deadlines import many_peer
+from _peers import many_peer, peer_end, peer_launch
 
 from jupyter_kernel_mgmt import KernelFinder, launch
 
