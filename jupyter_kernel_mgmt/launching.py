@@ -73,7 +73,8 @@ class LaunchRequest:
 
     ``cwd`` and ``env`` (added to what ``env_policy`` lets it inherit) are for the kernel's process, and so
     are ``limits``; ``prefix`` is put before its command, as for a sandbox. ``output`` says where stdout and
-    stderr go besides the tail, ``encryption`` whether its sockets are to be encrypted. ``forkserver`` asks
+    stderr go besides the tail, ``encryption`` whether its sockets are to be encrypted, ``packer`` how its
+    messages are to be packed (``"json"`` or ``"msgpack"``). ``forkserver`` asks
     for a fork of a process that has imported what it needs, where the provider can. ``launch_params``
     fill the places of their names in the kernel's command. ``deadline`` is a time of `time.monotonic` after
     which nobody waits any more, or None. ``previous`` is the `Launched` that the new kernel takes the place
@@ -92,6 +93,7 @@ class LaunchRequest:
     prefix: tuple[str, ...] = ()
     transport: Transport = "auto"
     encryption: Encryption = "auto"
+    packer: str = "json"
     output: Output = field(default=None, repr=False)
     forkserver: bool = False
     deadline: float | None = None

@@ -78,6 +78,7 @@ def launch(
     prefix: Sequence[str] = (),
     transport: Transport = "auto",
     encryption: Encryption = "auto",
+    packer: str = "json",
     output: Output = None,
     startup_timeout: float = STARTUP_TIMEOUT,
     unresponsive_after: float | None = None,
@@ -100,7 +101,8 @@ def launch(
     first progress on. ``trace`` is shown every message that passes, without secrets (see `log_trace`).
 
     ``transport`` is ``"auto"``, ``"ipc"`` or ``"tcp"``; what was chosen, and why, is logged. ``encryption``
-    is ``"auto"`` (on tcp, for kernels that declare it), ``"required"`` or ``"disabled"``. Of stdout and
+    is ``"auto"`` (on tcp, for kernels that declare it), ``"required"`` or ``"disabled"``; ``packer`` is
+    ``"json"`` or, for ipykernel, ``"msgpack"``. Of stdout and
     stderr the end is always kept; ``output`` gets all of it besides: a `Path` of a file to add it to, a
     callable for each line, or ``"inherit"`` for our stderr.
 
@@ -126,6 +128,7 @@ def launch(
         prefix=tuple(prefix),
         transport=transport,
         encryption=encryption,
+        packer=packer,
         output=output,
         forkserver=forkserver,
     )

@@ -10,8 +10,8 @@ from ..exceptions import NoSuchKernel
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase
 from ..subproc import SubprocessLauncher
-from ..subproc.forkserver import START_IPYKERNEL
 from ..subproc.helpers import LocalHelpers
+from ..subproc.ipykernel import START_IPYKERNEL
 
 NAME = "kernel"
 CURVE_VERSION = 7  # of ipykernel: the first that can encrypt

@@ -12,14 +12,10 @@ from pathlib import Path
 
 from ..agent import IPYKERNEL_MODULES, Agent, needs_new_interpreter
 from ..exceptions import LaunchError
+from .ipykernel import own_arguments
 
 log = logging.getLogger(__name__)
 
-START_IPYKERNEL = str(Path(__file__).with_name("start_ipykernel.py"))
-"""The program that is started where the command is ours to choose."""
-
-COMMANDS = (("-m", "ipykernel_launcher"), ("-m", "ipykernel"), (START_IPYKERNEL,))
-"""What is run with the interpreter, before the kernel's own arguments."""
 SERVERS = 4
 """Fork servers of one interpreter, at most: one for each environment that an interpreter begins with."""
 
@@ -38,14 +34,10 @@ def forkable(argv: Sequence[str], prefix: Sequence[str]) -> Forkable | str:
         return "Windows cannot fork"
     if prefix:
         return "a prefix needs a process of its own"
-    python, *rest = argv
-    options = [argument for argument in rest[:1] if argument == "-Xfrozen_modules=off"]
-    rest = rest[len(options) :]
-    if Path(python).is_absolute() and Path(python).name.startswith("python"):
-        for command in COMMANDS:
-            if tuple(rest[: len(command)]) == command:
-                return Forkable(python, tuple(rest[len(command) :]))
-    return "its command is not ipykernel's"
+    arguments = own_arguments(argv)
+    if arguments is None or not Path(argv[0]).is_absolute():
+        return "its command is not ipykernel's"
+    return Forkable(argv[0], arguments)
 
 
 class ForkServer:

@@ -19,6 +19,7 @@ from .environment import kernel_environment
 from .forked import ForkedManager, fork
 from .forkserver import forkable
 from .helpers import LocalHelpers
+from .ipykernel import packer_arguments
 from .limits import limit, refuse_what_cannot_be_limited
 from .local import LocalManager
 from .manager import SubprocessManager
@@ -76,7 +77,8 @@ class SubprocessLauncher(KernelLauncherBase):
         argv: tuple[str, ...] = ()
         try:
             fields = {**self.fields, "connection_file": str(place.connection_file)}
-            argv = (*request.prefix, *fill_in(self.argv, fields, request.launch_params))
+            command = fill_in(self.argv, fields, request.launch_params)
+            argv = (*request.prefix, *command, *packer_arguments(request.packer, command))
             async with expected(place, request, self._helpers.registrations) as arrive:
                 manager = await self._start(argv, request, place)
                 place.connection_info = await arrive(manager.exited)
@@ -159,7 +161,9 @@ class SubprocessLauncher(KernelLauncherBase):
         log.info("Kernel %s uses %s: %s", request.kernel_id, choice.way, choice.reason)
         how = "is encrypted" if encrypted.curve else "is not encrypted"
         log.info("Kernel %s %s: %s", request.kernel_id, how, encrypted.reason)
-        place = Place.create(request.kernel_id, self.kernel_name, choice, curve=encrypted.curve)
+        place = Place.create(
+            request.kernel_id, self.kernel_name, choice, curve=encrypted.curve, packer=request.packer
+        )
         place.guard(self._helpers.guard)
         return place
 

@@ -55,7 +55,9 @@ class Place:
         self._ward = guard.ward(name, files=[self.connection_file], directories=directories)
 
     @classmethod
-    def create(cls, kernel_id: str, kernel_name: str, choice: Choice, *, curve: bool = False) -> "Place":
+    def create(
+        cls, kernel_id: str, kernel_name: str, choice: Choice, *, curve: bool = False, packer: str = "json"
+    ) -> "Place":
         """Choose addresses and keys. Raises `LaunchError` where that cannot be done."""
         with ExitStack() as undo:
             directory = reservation = None
@@ -69,7 +71,11 @@ class Place:
                     undo.callback(reservation.close)
                 public, secret = curve_keys() if curve else (None, None)
                 info = ConnectionInfo(
-                    kernel_name=kernel_name, **addresses, curve_publickey=public, curve_secretkey=secret
+                    kernel_name=kernel_name,
+                    **addresses,
+                    curve_publickey=public,
+                    curve_secretkey=secret,
+                    packer=packer,
                 )
             except OSError as error:
                 raise LaunchError(f"a kernel's sockets have no place here: {error}") from error

@@ -360,3 +360,25 @@ async def test_what_is_no_choice_is_refused_by_name(option, wrong):
     with pytest.raises(Unsupported) as caught:
         await launch(**{option: wrong})
     assert caught.value.option == option
+
+
+# Packing
+
+
+@pytest.mark.parametrize("forkserver", [False, True])
+@pytest.mark.parametrize("transport", ["ipc", "tcp"])
+async def test_a_kernel_speaks_msgpack_where_that_is_asked_for(transport, forkserver):
+    """Restarted too; whoever reads its connection file knows."""
+    async with launch(packer="msgpack", transport=transport, forkserver=forkserver) as kernel:
+        assert (await kernel.execute("6 * 7")).text == "42"
+        await kernel.restart()
+        async with connect(kernel.connection_file) as other:
+            assert other.connection_info.packer == "msgpack"
+            assert (await other.execute("b'\\xff'")).text == "b'\\xff'"
+
+
+async def test_a_kernel_that_cannot_pack_so_is_not_started(descendants):
+    """It is refused by the option's name."""
+    with pytest.raises(Unsupported, match="packer"):
+        await launch(packer="pickle")
+    assert not descendants()

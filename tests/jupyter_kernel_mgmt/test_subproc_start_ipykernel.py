@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from jupyter_kernel_mgmt.subproc.forkserver import START_IPYKERNEL, Forkable, forkable
+from jupyter_kernel_mgmt.subproc.forkserver import Forkable, forkable
+from jupyter_kernel_mgmt.subproc.ipykernel import START_IPYKERNEL
 
 pytest.importorskip("ipykernel")
 
