@@ -4,6 +4,9 @@ Data only: nothing here can name a class or run code. Pure, no input or output.
 """
 
 import json
+from binascii import b2a_base64
+from collections.abc import Iterable
+from datetime import datetime
 from math import isfinite
 from typing import Any, Protocol
 
@@ -33,6 +36,9 @@ class JSONPacker:
     msgspec serves what both treat alike. What it would refuse (lone surrogates, NaN in input) or write
     differently without a word (NaN and infinities, keys that are no text, classes that JSON does not
     know) goes to the standard library, which also has the last word on what is refused.
+
+    Two rules go beyond it: a datetime with a time zone is written as ISO 8601 (UTC as ``Z``), bytes are
+    written in base64. Both arrive as text.
     """
 
     name = "json"
@@ -42,13 +48,16 @@ class JSONPacker:
         self._decode = msgspec.json.Decoder().decode
 
     def pack(self, value: Any, /) -> bytes:
-        """UTF-8 JSON. Raises `TypeError` or `ValueError` for what `json.dumps` refuses."""
+        """UTF-8 JSON. Raises `TypeError` or `ValueError` for what `json.dumps` refuses.
+
+        `ValueError` too for a datetime without a time zone, which says no moment.
+        """
         try:
             data = self._encode(value)
         except Exception:  # noqa: BLE001 - of any kind: the standard library decides, and gives the error
-            return json.dumps(value).encode()
+            return json.dumps(value, default=_by_rule).encode()
         # Encoding came first, so the value has no cycle and the walk ends.
-        return data if _is_plain(value) else json.dumps(value).encode()
+        return data if _is_plain(value) else json.dumps(value, default=_by_rule).encode()
 
     def unpack(self, data: bytes, /) -> Any:
         """The value. Raises `ValueError` or `RecursionError` for what `json.loads` refuses."""
@@ -59,13 +68,16 @@ class JSONPacker:
 
 
 class MsgpackPacker:
-    """msgpack, as ipykernel speaks it when started with ``--Session.packer=msgpack``."""
+    """msgpack, as ipykernel speaks it when started with ``--Session.packer=msgpack``.
+
+    It has bytes of its own; a datetime with a time zone is written as text, as in JSON.
+    """
 
     name = "msgpack"
 
     def pack(self, value: Any, /) -> bytes:
         """The bytes. Integers of 2**64 and more and lone surrogates cannot be carried."""
-        data: bytes = msgpack.packb(value, use_bin_type=True)
+        data: bytes = msgpack.packb(value, use_bin_type=True, default=_moments)
         return data
 
     def unpack(self, data: bytes, /) -> Any:
@@ -82,6 +94,55 @@ def get_packer(packer: str | Packer) -> Packer:
     if packer == "msgpack":
         return MsgpackPacker()
     raise UnknownPacker(f"no packer is called {packer!r}; there are 'json' and 'msgpack'")
+
+
+def place_of_failure(packer: Packer, value: Any) -> str:
+    """Where in a value that cannot be packed the trouble is, as in ``['data'][3]``; empty for all of it."""
+    place = ""
+    for _ in range(_DEEPEST):
+        for key, inner in _items(value):
+            if _fails(packer, inner):
+                place += f"[{key!r}]"
+                value = inner
+                break
+        else:
+            return place
+    return place
+
+
+_DEEPEST = 20
+"""A text with more in it helps nobody, and a value that contains itself has no end."""
+
+
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list | tuple) else ()
+
+
+def _fails(packer: Packer, value: Any) -> bool:
+    try:
+        packer.pack(value)
+    except Exception:  # noqa: BLE001 - whatever a packer raises
+        return True
+    return False
+
+
+def _by_rule(value: Any) -> str:
+    """What is written of values that the format has no word for."""
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise ValueError("a datetime without a time zone says no moment; give it one")
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return b2a_base64(value, newline=False).decode("ascii")
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def _moments(value: Any) -> str:
+    if isinstance(value, datetime):
+        return _by_rule(value)
+    raise TypeError(f"Object of type {type(value).__name__} cannot be carried")
 
 
 _SCALARS = frozenset({str, int, bool, type(None)})

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from ._headers import Headers
 from .exceptions import DuplicateSignature, InvalidMessage, InvalidSignature, MalformedMessage
 from .messages.message import Frame, Message, assemble
-from .packers import JSONPacker, Packer, get_packer
+from .packers import JSONPacker, Packer, get_packer, place_of_failure
 
 log = logging.getLogger(__name__)
 
@@ -164,8 +164,9 @@ class Session:
         for name, value in zip(_PARTS, values, strict=True):
             try:
                 self.packer.pack(value)
-            except Exception:  # noqa: BLE001 - as in serialize
-                return InvalidMessage(f"the {name} cannot be packed as {self.packer.name}: {error}")
+            except Exception as found:  # noqa: BLE001 - as in serialize
+                place = name + place_of_failure(self.packer, value)
+                return InvalidMessage(f"the {place} cannot be packed as {self.packer.name}: {found}")
         return InvalidMessage(f"the message cannot be packed as {self.packer.name}: {error}")
 
 

@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jupyter_protocol import Session, UnknownPacker
-from jupyter_protocol.packers import JSONPacker, MsgpackPacker, get_packer
+from jupyter_protocol.packers import JSONPacker, MsgpackPacker, get_packer, place_of_failure
 
 pack, unpack = JSONPacker().pack, JSONPacker().unpack
 
@@ -135,10 +135,6 @@ def test_json_says_what_json_dumps_says(value: Any) -> None:
 REFUSED_BY_BOTH = [
     pytest.param(value, id=name)
     for name, value in {
-        "bytes": b"x",
-        "bytearray": bytearray(b"x"),
-        "memoryview": memoryview(b"x"),
-        "datetime": datetime.datetime.now(datetime.UTC),
         "date": datetime.date(2020, 1, 1),
         "time": datetime.time(1),
         "timedelta": datetime.timedelta(1),
@@ -173,6 +169,55 @@ def test_json_refuses_what_json_dumps_refuses(value: Any, wrap: Any) -> None:
     with pytest.raises(ours.type) as theirs:
         json.dumps(wrap(value))
     assert str(ours.value) == str(theirs.value)
+
+
+MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, 678900, datetime.UTC)
+WRITTEN_BY_RULE = [
+    (MOMENT, "2026-01-02T03:04:05.678900Z"),
+    (MOMENT.astimezone(datetime.timezone(datetime.timedelta(hours=-5))), "2026-01-01T22:04:05.678900-05:00"),
+    (MOMENT.replace(microsecond=0), "2026-01-02T03:04:05Z"),
+    (b"\x00\xff", "AP8="),
+    (bytearray(b"\x00\xff"), "AP8="),
+    (memoryview(b"\x00\xff"), "AP8="),
+    (b"", ""),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), WRITTEN_BY_RULE, ids=repr)
+def test_moments_and_bytes_are_written_as_text(value: Any, text: str) -> None:
+    """Wherever they are; msgpack has bytes of its own."""
+    assert json.loads(pack({"a": [value]})) == {"a": [text]}
+    assert json.loads(pack({"a": [value, math.nan]}))["a"][0] == text
+    binary = not isinstance(value, datetime.datetime)
+    packer = MsgpackPacker()
+    assert packer.unpack(packer.pack({"a": [value]})) == {"a": [bytes(value) if binary else text]}
+
+
+@pytest.mark.parametrize("packer", [JSONPacker(), MsgpackPacker()], ids=["json", "msgpack"])
+def test_a_datetime_without_a_time_zone_is_refused(packer: Any) -> None:
+    """It would be another moment elsewhere."""
+    with pytest.raises(ValueError, match="time zone"):
+        packer.pack({"a": MOMENT.replace(tzinfo=None)})
+
+
+@pytest.mark.parametrize(
+    ("packer", "value", "place"),
+    [
+        (JSONPacker(), {"a": 1, "b": [0, {"c": {1}}]}, "['b'][1]['c']"),
+        (JSONPacker(), {"a": {(1, 2): 3}}, "['a']"),
+        (JSONPacker(), {(1, 2): 3}, ""),
+        (MsgpackPacker(), {"n": [2**63, (1, 2**64)]}, "['n'][1][1]"),
+        (MsgpackPacker(), {"text": "\ud800"}, "['text']"),
+        (MsgpackPacker(), {"\ud800": 1}, ""),
+    ],
+)
+def test_where_a_value_cannot_be_packed_is_told(packer: Any, value: Any, place: str) -> None:
+    """The innermost thing that cannot."""
+    assert place_of_failure(packer, value) == place
+
+
+def test_the_place_in_something_without_end_is_found_in_time() -> None:
+    assert place_of_failure(JSONPacker(), cycle()) == "[0]" * 20
 
 
 READ_LIKE_THE_STANDARD_LIBRARY = [
