@@ -14,7 +14,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 BENCHMARKS = (
-    *("packing", "unpacking", "delivery", "round_trip"),
+    *("packing", "unpacking", "delivery", "queued", "round_trip"),
     *("launching", "forking", "twenty", "thousand", "pool", "importing", "blocked", "deadlines", "orphans"),
     "cycles",
 )
