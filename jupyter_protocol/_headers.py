@@ -38,8 +38,12 @@ class Headers:
 
     def pack(self, header: JSONDict) -> bytes:
         """A header with our identity, packed. Raises what the packer raises."""
-        named = "session" in header or "username" in header or "version" in header
-        if header and self._ending and not named and _is_text(header):
+        if (
+            self._ending
+            and header
+            and not ("session" in header or "username" in header or "version" in header)
+            and _is_text(header)
+        ):
             try:
                 return _encode(header)[:-1] + self._ending
             except UnicodeEncodeError:  # a lone surrogate, which the packer can write

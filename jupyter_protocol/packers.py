@@ -56,8 +56,11 @@ class JSONPacker:
             data = self._encode(value)
         except Exception:  # noqa: BLE001 - of any kind: the standard library decides, and gives the error
             return json.dumps(value, default=_by_rule).encode()
-        # Encoding came first, so the value has no cycle and the walk ends.
-        return data if _is_plain(value) else json.dumps(value, default=_by_rule).encode()
+        # Encoding came first, so the value has no cycle and the walk ends. Most are flat and need none.
+        for key, inner in value.items() if type(value) is dict else ((_ROOT, value),):
+            if type(key) is not str or not (type(inner) in _SCALARS or _is_plain(inner)):
+                return json.dumps(value, default=_by_rule).encode()
+        return data
 
     def unpack(self, data: bytes, /) -> Any:
         """The value. Raises `ValueError` or `RecursionError` for what `json.loads` refuses."""
@@ -146,19 +149,12 @@ def _moments(value: Any) -> str:
 
 
 _SCALARS = frozenset({str, int, bool, type(None)})
+_ROOT = ""
 
 
 def _is_plain(value: Any) -> bool:
     """Whether a value holds only what msgspec and the standard library write with one meaning."""
-    if type(value) is not dict:
-        return _are_plain([value])
-    for key, inner in value.items():  # most contents are not nested, and need no more than this
-        if type(key) is not str or not (type(inner) in _SCALARS or _are_plain([inner])):
-            return False
-    return True
-
-
-def _are_plain(stack: list[Any]) -> bool:
+    stack = [value]
     while stack:
         item = stack.pop()
         kind = type(item)

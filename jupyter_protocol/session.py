@@ -77,19 +77,20 @@ class Session:
         ``session``, ``username`` and ``version`` are filled in where the header lacks them. Raises
         `InvalidMessage`, naming the part that the packer could not write or ZMQ could not send.
         """
-        metadata, pack = message.metadata, self._pack
+        metadata, pack, headers = message.metadata, self._pack, self._headers
         try:
             parts = (
-                self._headers.pack(message.header),
-                self._headers.pack_parent(message.parent_header),
+                headers.pack(message.header),
+                headers.pack_parent(message.parent_header),
                 pack(metadata) if metadata or self._nothing is None else self._nothing,
                 pack(message.content),
             )
         except Exception as error:  # whatever a packer raises for a value that it cannot write
             raise self._unpackable(message, error) from error
         signature = b"" if self._signer is None else self._signer.sign(parts)
-        if message.buffers:
-            _check_buffers(message.buffers)
+        if not (message.buffers or message.idents):
+            return [DELIMITER, signature, *parts]
+        _check_buffers(message.buffers)
         return [*message.idents, DELIMITER, signature, *parts, *message.buffers]
 
     def deserialize(self, frames: Sequence[bytes]) -> Message:

@@ -5,7 +5,7 @@ A client sends them on shell, a kernel on iopub. Source: Messaging in Jupyter, "
 
 from typing import Unpack
 
-from .message import Envelope, JSONDict, Message, new_message
+from .message import Envelope, JSONDict, Message, make
 
 
 def comm_open(
@@ -20,14 +20,14 @@ def comm_open(
     content = {"comm_id": comm_id, "target_name": target_name, "data": data or {}}
     if target_module is not None:
         content["target_module"] = target_module
-    return new_message("comm_open", content, **envelope)
+    return make("comm_open", content, envelope)
 
 
 def comm_msg(comm_id: str, data: JSONDict, **envelope: Unpack[Envelope]) -> Message:
     """Something for the other half ("Comm Messages")."""
-    return new_message("comm_msg", {"comm_id": comm_id, "data": data}, **envelope)
+    return make("comm_msg", {"comm_id": comm_id, "data": data}, envelope)
 
 
 def comm_close(comm_id: str, data: JSONDict | None = None, **envelope: Unpack[Envelope]) -> Message:
     """End the other half ("Tearing Down Comms")."""
-    return new_message("comm_close", {"comm_id": comm_id, "data": data or {}}, **envelope)
+    return make("comm_close", {"comm_id": comm_id, "data": data or {}}, envelope)

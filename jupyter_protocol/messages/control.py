@@ -6,12 +6,12 @@ Source: Messaging in Jupyter, "Messages on the control (ROUTER/DEALER) channel";
 from collections.abc import Sequence
 from typing import Unpack
 
-from .message import Envelope, Frame, JSONDict, Message, new_message, new_reply
+from .message import Envelope, Frame, JSONDict, Message, make, new_message, new_reply
 
 
 def shutdown_request(*, restart: bool = False, **envelope: Unpack[Envelope]) -> Message:
     """Ask the kernel to end; ``restart`` says that another will take its place ("Kernel shutdown")."""
-    return new_message("shutdown_request", {"restart": restart}, **envelope)
+    return make("shutdown_request", {"restart": restart}, envelope)
 
 
 def shutdown_reply(*, restart: bool = False, **envelope: Unpack[Envelope]) -> Message:
@@ -21,7 +21,7 @@ def shutdown_reply(*, restart: bool = False, **envelope: Unpack[Envelope]) -> Me
 
 def interrupt_request(**envelope: Unpack[Envelope]) -> Message:
     """Ask the kernel to stop what runs, where its interrupt_mode is "message" ("Kernel interrupt")."""
-    return new_message("interrupt_request", {}, **envelope)
+    return make("interrupt_request", {}, envelope)
 
 
 def interrupt_reply(**envelope: Unpack[Envelope]) -> Message:
@@ -31,7 +31,7 @@ def interrupt_reply(**envelope: Unpack[Envelope]) -> Message:
 
 def debug_request(content: JSONDict, **envelope: Unpack[Envelope]) -> Message:
     """A request of the Debug Adapter Protocol ("Debug request", JEP 47)."""
-    return new_message("debug_request", content, **envelope)
+    return make("debug_request", content, envelope)
 
 
 def debug_reply(content: JSONDict, **envelope: Unpack[Envelope]) -> Message:
@@ -41,7 +41,7 @@ def debug_reply(content: JSONDict, **envelope: Unpack[Envelope]) -> Message:
 
 def create_subshell_request(**envelope: Unpack[Envelope]) -> Message:
     """Ask for a new subshell, where the kernel has the feature "kernel subshells" (JEP 91)."""
-    return new_message("create_subshell_request", {}, **envelope)
+    return make("create_subshell_request", {}, envelope)
 
 
 def create_subshell_reply(
@@ -75,7 +75,7 @@ def delete_subshell_reply(**envelope: Unpack[Envelope]) -> Message:
 
 def list_subshell_request(**envelope: Unpack[Envelope]) -> Message:
     """Ask which subshells there are (JEP 91)."""
-    return new_message("list_subshell_request", {}, **envelope)
+    return make("list_subshell_request", {}, envelope)
 
 
 def list_subshell_reply(subshell_ids: Sequence[str], **envelope: Unpack[Envelope]) -> Message:

@@ -6,17 +6,17 @@ Source: Messaging in Jupyter, "Messages on the IOPub (PUB/SUB) channel"; JEP 47,
 from collections.abc import Sequence
 from typing import Literal, Unpack
 
-from .message import Envelope, JSONDict, Message, new_message
+from .message import Envelope, JSONDict, Message, make
 
 
 def status(execution_state: Literal["busy", "idle", "starting"], **envelope: Unpack[Envelope]) -> Message:
     """The kernel began or finished handling ``parent``, or starts ("Kernel status")."""
-    return new_message("status", {"execution_state": execution_state}, **envelope)
+    return make("status", {"execution_state": execution_state}, envelope)
 
 
 def stream(name: Literal["stdout", "stderr"], text: str, **envelope: Unpack[Envelope]) -> Message:
     """Text that code wrote ("Streams")."""
-    return new_message("stream", {"name": name, "text": text}, **envelope)
+    return make("stream", {"name": name, "text": text}, envelope)
 
 
 def display_data(
@@ -27,7 +27,7 @@ def display_data(
     **envelope: Unpack[Envelope],
 ) -> Message:
     """A MIME bundle to show; ``transient`` may hold a ``display_id`` ("Display data")."""
-    return new_message("display_data", _display(data, data_metadata, transient), **envelope)
+    return make("display_data", _display(data, data_metadata, transient), envelope)
 
 
 def update_display_data(
@@ -35,12 +35,12 @@ def update_display_data(
 ) -> Message:
     """Replace what was shown under a ``display_id`` ("Update display data")."""
     content = _display(data, data_metadata, {"display_id": display_id})
-    return new_message("update_display_data", content, **envelope)
+    return make("update_display_data", content, envelope)
 
 
 def execute_input(code: str, execution_count: int, **envelope: Unpack[Envelope]) -> Message:
     """The code that is about to run, for the other clients ("Code inputs")."""
-    return new_message("execute_input", {"code": code, "execution_count": execution_count}, **envelope)
+    return make("execute_input", {"code": code, "execution_count": execution_count}, envelope)
 
 
 def execute_result(
@@ -53,28 +53,28 @@ def execute_result(
 ) -> Message:
     """The value of the code as a MIME bundle ("Execution results")."""
     content = {"execution_count": execution_count, **_display(data, data_metadata, transient)}
-    return new_message("execute_result", content, **envelope)
+    return make("execute_result", content, envelope)
 
 
 def error(ename: str, evalue: str, traceback: Sequence[str] = (), **envelope: Unpack[Envelope]) -> Message:
     """The code failed ("Execution errors")."""
     content = {"ename": ename, "evalue": evalue, "traceback": list(traceback)}
-    return new_message("error", content, **envelope)
+    return make("error", content, envelope)
 
 
 def clear_output(*, wait: bool = False, **envelope: Unpack[Envelope]) -> Message:
     """Remove what ``parent`` showed; ``wait`` until something takes its place ("Clear output")."""
-    return new_message("clear_output", {"wait": wait}, **envelope)
+    return make("clear_output", {"wait": wait}, envelope)
 
 
 def debug_event(content: JSONDict, **envelope: Unpack[Envelope]) -> Message:
     """An event of the Debug Adapter Protocol ("Debug event", JEP 47)."""
-    return new_message("debug_event", content, **envelope)
+    return make("debug_event", content, envelope)
 
 
 def iopub_welcome(subscription: str, **envelope: Unpack[Envelope]) -> Message:
     """A subscription works; the parent header is empty (JEP 65)."""
-    return new_message("iopub_welcome", {"subscription": subscription}, **envelope)
+    return make("iopub_welcome", {"subscription": subscription}, envelope)
 
 
 def _display(data: JSONDict, data_metadata: JSONDict | None, transient: JSONDict | None) -> JSONDict:

@@ -83,6 +83,9 @@ class Message:
         return f"<Message {kind} {msg_id} parent={self.parent_id}{buffers}>"
 
 
+_blank = object.__new__
+
+
 def assemble(
     content: JSONDict,
     header: JSONDict,
@@ -93,7 +96,7 @@ def assemble(
     size: int = 0,
 ) -> Message:
     """A message of parts that are whole and nobody else's, in half the time that its class takes."""
-    message = Message.__new__(Message)
+    message = _blank(Message)
     message.content = content
     message.header = header
     message.parent_header = parent_header
@@ -143,9 +146,18 @@ def new_message(
     )
 
 
+def make(msg_type: str, content: JSONDict, envelope: Envelope) -> Message:
+    """`new_message` for constructors: what they mostly get is a parent alone, which takes less time."""
+    parent = envelope.get("parent")
+    if len(envelope) > (parent is not None):
+        return new_message(msg_type, content, **envelope)
+    header = {"msg_id": new_msg_id(), "msg_type": msg_type, "date": utc_now()}
+    return assemble(content, header, {} if parent is None else parent.header, {}, [], [])
+
+
 def new_reply(msg_type: str, content: JSONDict, **envelope: Unpack[Envelope]) -> Message:
     """Like `new_message`, and addressed to the sender of ``parent``."""
-    message = new_message(msg_type, content, **envelope)
+    message = make(msg_type, content, envelope)
     parent = envelope.get("parent")
     if parent is not None:
         message.idents = list(parent.idents)

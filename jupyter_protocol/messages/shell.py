@@ -6,7 +6,7 @@ Source: Messaging in Jupyter, "Messages on the shell (ROUTER/DEALER) channel".
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
-from .message import Envelope, Frame, JSONDict, Message, new_message, new_reply
+from .message import Envelope, Frame, JSONDict, Message, make, new_reply
 
 
 def execute_request(
@@ -28,7 +28,7 @@ def execute_request(
         "allow_stdin": allow_stdin,
         "stop_on_error": stop_on_error,
     }
-    return new_message("execute_request", content, **envelope)
+    return make("execute_request", content, envelope)
 
 
 def execute_reply(
@@ -69,7 +69,7 @@ def inspect_request(
 ) -> Message:
     """Ask about the object at ``cursor_pos``, counted in code points; None is the end ("Introspection")."""
     content = {"code": code, "cursor_pos": _cursor(code, cursor_pos), "detail_level": detail_level}
-    return new_message("inspect_request", content, **envelope)
+    return make("inspect_request", content, envelope)
 
 
 def inspect_reply(
@@ -88,7 +88,7 @@ def inspect_reply(
 def complete_request(code: str, *, cursor_pos: int | None = None, **envelope: Unpack[Envelope]) -> Message:
     """Ask for completions at ``cursor_pos``, counted in code points; None is the end ("Completion")."""
     content = {"code": code, "cursor_pos": _cursor(code, cursor_pos)}
-    return new_message("complete_request", content, **envelope)
+    return make("complete_request", content, envelope)
 
 
 def complete_reply(
@@ -132,7 +132,7 @@ def history_request(
     content |= {name: value for name, value in optional.items() if value is not None}
     if hist_access_type == "search":
         content["unique"] = unique
-    return new_message("history_request", content, **envelope)
+    return make("history_request", content, envelope)
 
 
 def history_reply(history: Sequence[Sequence[Any]], **envelope: Unpack[Envelope]) -> Message:
@@ -142,7 +142,7 @@ def history_reply(history: Sequence[Sequence[Any]], **envelope: Unpack[Envelope]
 
 def is_complete_request(code: str, **envelope: Unpack[Envelope]) -> Message:
     """Ask whether a console should run the code or wait for more ("Code completeness")."""
-    return new_message("is_complete_request", {"code": code}, **envelope)
+    return make("is_complete_request", {"code": code}, envelope)
 
 
 def is_complete_reply(
@@ -158,7 +158,7 @@ def is_complete_reply(
 
 def connect_request(**envelope: Unpack[Envelope]) -> Message:
     """Ask for the kernel's ports; deprecated since 5.1 ("Connect")."""
-    return new_message("connect_request", {}, **envelope)
+    return make("connect_request", {}, envelope)
 
 
 def connect_reply(ports: dict[str, int], **envelope: Unpack[Envelope]) -> Message:
@@ -169,7 +169,7 @@ def connect_reply(ports: dict[str, int], **envelope: Unpack[Envelope]) -> Messag
 def comm_info_request(*, target_name: str | None = None, **envelope: Unpack[Envelope]) -> Message:
     """Ask for the open comms, of one target or of all ("Comm info")."""
     content = {} if target_name is None else {"target_name": target_name}
-    return new_message("comm_info_request", content, **envelope)
+    return make("comm_info_request", content, envelope)
 
 
 def comm_info_reply(comms: dict[str, JSONDict], **envelope: Unpack[Envelope]) -> Message:
@@ -179,7 +179,7 @@ def comm_info_reply(comms: dict[str, JSONDict], **envelope: Unpack[Envelope]) ->
 
 def kernel_info_request(**envelope: Unpack[Envelope]) -> Message:
     """Ask who the kernel is; may be sent on control too ("Kernel info", JEP 80)."""
-    return new_message("kernel_info_request", {}, **envelope)
+    return make("kernel_info_request", {}, envelope)
 
 
 def kernel_info_reply(

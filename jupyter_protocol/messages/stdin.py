@@ -5,7 +5,7 @@ Source: Messaging in Jupyter, "Messages on the stdin (ROUTER/DEALER) channel".
 
 from typing import Unpack
 
-from .message import Envelope, Message, new_message, new_reply
+from .message import Envelope, Message, make, new_reply
 
 
 def input_request(prompt: str = "", *, password: bool = False, **envelope: Unpack[Envelope]) -> Message:
@@ -15,4 +15,4 @@ def input_request(prompt: str = "", *, password: bool = False, **envelope: Unpac
 
 def input_reply(value: str, **envelope: Unpack[Envelope]) -> Message:
     """The line; made by the client."""
-    return new_message("input_reply", {"value": value, "status": "ok"}, **envelope)
+    return make("input_reply", {"value": value, "status": "ok"}, envelope)
