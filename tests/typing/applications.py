@@ -47,7 +47,7 @@ async def open_in_each_way(finder: KernelFinder) -> None:
         cwd=Path("/tmp"), env={"A": "b"}, launch_params={"n": 1}, transport="ipc", finder=finder
     )
     assert_type(awaited, Kernel)
-    task = asyncio.create_task(launch("python3", startup_timeout=5))
+    task = asyncio.create_task(launch("python3", startup_timeout=5, packer="msgpack"))
     assert_type(await task, Kernel)
     assert_type(await asyncio.gather(launch(), launch()), tuple[Kernel, Kernel])
     async with asyncio.TaskGroup() as group:
@@ -176,7 +176,9 @@ async def lend_and_restart() -> None:
         assert_type(pool.metrics, PoolMetrics)
     limits = Limits(memory=2**30, nice=5)
     async with (
-        launch(limits=limits, env_policy=["PATH"], encryption="required", output=print) as owned,
+        launch(
+            limits=limits, env_policy=["PATH"], encryption="required", packer="msgpack", output=print
+        ) as owned,
         KernelRestarter(owned, restart_limit=3, backoff=Backoff(initial=0.1)) as restarter,
     ):
         async for event in restarter.events():

@@ -8,6 +8,7 @@ from jupyter_kernel_mgmt import (
     BlockingLauncherBase,
     BlockingManagerBase,
     BlockingProviderBase,
+    CanRestart,
     Channels,
     ExitInfo,
     KernelFinder,
@@ -40,6 +41,16 @@ class Manager(KernelManagerBase):
         raise Unsupported("signal", "the cluster has none")
 
     async def aclose(self) -> None: ...
+
+
+class InPlace(Manager):
+    """A manager that offers more."""
+
+    async def restart(self) -> Launched | None:
+        return None
+
+
+can_restart: CanRestart = InPlace("the id")
 
 
 class MyChannels:
