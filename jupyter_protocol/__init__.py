@@ -16,11 +16,13 @@ from .messages import Message
 from .packers import Packer
 from .session import Session
 from .sockets import ClientSockets, KernelSockets, RegistrationSocket, curve_keys, has_curve
+from .validation import validate
 
 __all__ = [
     # messages
     "Message",
     "messages",
+    "validate",
     # packing and signing
     "Packer",
     "Session",

@@ -6,11 +6,12 @@
     ├── MalformedMessage      the peer's frames are not a Jupyter message
     ├── InvalidSignature      the peer does not have our key, or the frames were altered
     ├── DuplicateSignature    the peer, or somebody between us, sent the same message twice
-    ├── InvalidMessage        our own message cannot be put on the wire
+    ├── InvalidMessage        a message cannot be put on the wire, or is not what the specification says
     ├── UnknownPacker         nobody here knows that packer
     └── ChannelClosed         the sockets were closed
 
-The first three blame the other end, the rest this one. No text holds a key or a signature.
+The first three blame the other end, the rest this one; `validate` blames whoever made the message. No text
+holds a key or a signature, nor a value from a message.
 """
 
 
@@ -31,7 +32,14 @@ class DuplicateSignature(ProtocolError):
 
 
 class InvalidMessage(ProtocolError):
-    """A message of ours cannot be packed; the text names the place."""
+    """A message of ours cannot be packed, or one is not what the specification says: the text says where.
+
+    Where `validate` found it, ``field`` is that place, as in ``content.data['text/plain']``; else it is None.
+    """
+
+    def __init__(self, reason: str, *, field: str | None = None) -> None:
+        super().__init__(reason)
+        self.field = field
 
 
 class UnknownPacker(ProtocolError):

@@ -16,6 +16,7 @@ from ..exceptions import ChannelClosed, ProtocolError
 from ..messages.message import Frame, Message
 from ..session import Session
 from .context import SharedContext, opening
+from .validating import check_sent, is_wanted, note_received
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,11 @@ class SocketsBase:
     then no more than about a thousand are taken from ZMQ in advance. What is malformed, unsigned or a
     replay is dropped, counted in ``refused`` (by the name of the error) and logged once per kind.
 
+    ``validate`` is for those who debug a kernel or a client: `jupyter_protocol.validate` looks at all that
+    passes. Sending what is not as specified raises `InvalidMessage`; what is received is delivered all the
+    same, counted in ``invalid`` (by type and field) and logged once per kind. None, which is the default,
+    means: if JUPYTER_PROTOCOL_VALIDATE is set in the environment, to anything but 0.
+
     Belongs to the loop and thread it was entered in; use from elsewhere raises `RuntimeError`. Entering waits
     only to close what was open when it fails, and leaves nothing open, cancelled or not.
     """
@@ -46,6 +52,7 @@ class SocketsBase:
         *,
         session: Session | None = None,
         on_message: OnMessage | None = None,
+        validate: bool | None = None,
     ) -> None:
         self._info = connection_info
         self.session = session or Session(
@@ -56,6 +63,8 @@ class SocketsBase:
         self.on_message = on_message
         self.linger = LINGER
         self.refused: Counter[str] = Counter()
+        self.invalid: Counter[str] = Counter()
+        self._validating = is_wanted(validate=validate)
         self._pumps: dict[str, Pump] = {}
         self._waiting: deque[tuple[str, Message]] = deque()
         self._arrival: asyncio.Future[None] | None = None
@@ -126,13 +135,16 @@ class SocketsBase:
     def send(self, channel: str, message: Message) -> None:
         """Send a message. Never blocks; what ZMQ has no room for waits, in order (see `drain`).
 
-        Raises `ChannelClosed` when closed or for a channel without sending, `InvalidMessage` for a
-        message that cannot be packed, `RuntimeError` in another loop, thread or process.
+        Raises `ChannelClosed` when closed or for a channel without sending, `InvalidMessage` for a message
+        that cannot be packed or, with ``validate``, is not what the specification says, `RuntimeError` in
+        another loop, thread or process.
         """
         self._check_owner()
         pump = self._pumps.get(channel)
         if pump is None:
             raise ChannelClosed(f"{channel!r} cannot be sent on: {self._why_not(channel)}")
+        if self._validating:
+            check_sent(self.session, message)
         pump.send(self._frames(channel, message))
 
     async def drain(self) -> None:
@@ -194,6 +206,8 @@ class SocketsBase:
         except ProtocolError as error:
             self._refuse(channel, error)
             return
+        if self._validating:
+            note_received(self.session, channel, message, frames, self.invalid)
         if self.on_message is not None:
             self.on_message(channel, message)
             return
