@@ -8,6 +8,9 @@ from typing import Any, Literal, Unpack
 
 from .message import Envelope, Frame, JSONDict, Message, make, new_reply
 
+HISTORY_LENGTH = 10
+"""How many entries are asked for; the specification wants a number."""
+
 
 def execute_request(
     code: str,
@@ -125,8 +128,11 @@ def history_request(
 ) -> Message:
     """Ask for input history ("History").
 
-    ``session, start, stop`` go with "range", ``n`` with "tail", both ``n`` and ``pattern`` with "search".
+    ``session, start, stop`` go with "range", ``n`` (10 unless given) with "tail", both ``n`` and
+    ``pattern`` with "search".
     """
+    if n is None and hist_access_type != "range":
+        n = HISTORY_LENGTH
     content: JSONDict = {"output": output, "raw": raw, "hist_access_type": hist_access_type}
     optional = {"session": session, "start": start, "stop": stop, "n": n, "pattern": pattern}
     content |= {name: value for name, value in optional.items() if value is not None}

@@ -55,7 +55,7 @@ CONSTRUCTED: dict[str, tuple[Callable[..., Message], tuple[Any, ...], dict[str, 
     "history_request": (
         messages.history_request,
         (),
-        {"output": False, "raw": True, "hist_access_type": "tail"},
+        {"output": False, "raw": True, "hist_access_type": "tail", "n": 10},
     ),
     "history_reply": (messages.history_reply, ([[0, 1, "a"]],), {"status": "ok", "history": [[0, 1, "a"]]}),
     "is_complete_request": (messages.is_complete_request, ("a",), {"code": "a"}),
