@@ -11,6 +11,7 @@ import msgspec
 from .messages.message import JSONDict
 from .packers import JSONPacker, Packer
 
+_NONE_YET = object()
 _encode = msgspec.json.Encoder().encode
 """Makes the same JSON of text as the standard library."""
 
@@ -27,7 +28,7 @@ class Headers:
         self._identity = {"session": session, "username": username, "version": version}
         # In JSON, an object can be continued without looking at what it begins with.
         self._ending = b"," + packer.pack(self._identity)[1:] if type(packer) is JSONPacker else b""
-        self._parent: JSONDict | None = None
+        self._parent: object = _NONE_YET
         self._packed_parent = b""
         self._received: JSONDict = {}
         self._received_packed: bytes | None = None

@@ -134,10 +134,12 @@ async def test_a_callback_gets_what_is_invalid_too() -> None:
 @pytest.mark.parametrize("packer", ["json", "msgpack"])
 async def test_null_where_an_object_belongs_is_told_though_sessions_read_it_as_one(packer: str) -> None:
     """As xeus sends it with its welcome; the message is delivered with an empty object."""
-    message = INFO()
-    message.parent_header = message.metadata = None  # type: ignore[assignment]
     async with joined(kernel=True, packer=packer) as (kernel, client):
-        client.send("shell", message)
+        session = client.session
+        assert session._signer is not None
+        delimiter, _, header, _, _, content = session.serialize(INFO())
+        parts = [header, session.packer.pack(None), session.packer.pack(None), content]
+        client._pumps["shell"].send([delimiter, session._signer.sign(parts), *parts])
         client.send("shell", INFO())
         _, received = await anext(kernel)
         await anext(kernel)
