@@ -1,4 +1,7 @@
-"""Jupyter messages, packing, signing and ZMQ sockets on asyncio, for clients and kernels."""
+"""Jupyter messages, packing, signing and ZMQ sockets on asyncio, for clients and kernels.
+
+How either is written with them: ``examples/writing_a_client.md``, ``examples/writing_a_kernel.md``.
+"""
 
 from . import messages
 from .connection import CHANNELS, ConnectionInfo, write_private

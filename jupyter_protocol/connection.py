@@ -110,13 +110,7 @@ class ConnectionInfo:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a connection file. Raises `OSError`, or `ValueError` for what is not a connection file."""
-        try:
-            values = json.loads(Path(path).read_bytes())
-        except (ValueError, RecursionError) as error:
-            # The error's own text would quote the file, which holds the key.
-            raise ValueError(f"{os.fspath(path)} is not JSON ({type(error).__name__})") from None
-        if not isinstance(values, dict):
-            raise ValueError(f"{os.fspath(path)} is not a connection file: it holds no JSON object")
+        values = read_private(path)
         try:
             return cls.from_dict(values)
         except ValueError as error:
@@ -125,6 +119,18 @@ class ConnectionInfo:
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a connection file: `write_private` of `to_dict`."""
         write_private(path, self.to_dict())
+
+
+def read_private(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the JSON object in a file. Raises `OSError`, or `ValueError`, which quotes nothing of it."""
+    try:
+        values = json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:
+        # The error's own text would quote the file, which holds the key.
+        raise ValueError(f"{os.fspath(path)} is not JSON ({type(error).__name__})") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{os.fspath(path)} is not a connection file: it holds no JSON object")
+    return values
 
 
 def write_private(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:

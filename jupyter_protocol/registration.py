@@ -133,8 +133,9 @@ class Registrar:
 class Registrant:
     """A kernel's end: what it read in its file, what it sends and what it accepts as an answer.
 
-    ``values`` is the object in the file it was given, in either dialect. Raises `ValueError`, naming the
-    field, for what is no registration file (see `is_registration_file`).
+    ``values`` is the object in the file it was given, in either dialect. ``connection_info`` says where to
+    bind, ``address`` where the launcher listens: its control channel. Raises `ValueError`, naming the field,
+    for what is no registration file (see `is_registration_file`).
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -153,14 +154,21 @@ class Registrant:
         self.connection_info = ConnectionInfo.from_dict({k: v for k, v in values.items() if k not in ours})
         if not self.connection_info.key:
             raise ValueError("key is missing: the registration has to be signed")
-        self.url = replace(self.connection_info, ip=ip, control_port=number).url("control")
+        transport = self.connection_info.transport
+        self.address = ConnectionInfo(transport, ip, control_port=number, key="")  # never encrypted
         self._signing = _Signing(self.connection_info)
+
+    @property
+    def url(self) -> str:
+        """The ZMQ address where the launcher listens."""
+        return self.address.url("control")
 
     def request(self, connection_info: ConnectionInfo) -> list[Frame]:
         """The frames that register the ports in ``connection_info``, to be sent with a DEALER to ``url``."""
         ports = {name: connection_info.port(name.removesuffix("_port")) for name in _PORTS}
         if self.dialect == "ark":
-            return self._signing.session.serialize(new_message("handshake_request", ports))
+            # Behind an empty frame, as from a REQ: Positron's supervisor listens with a REP.
+            return [b"", *self._signing.session.serialize(new_message("handshake_request", ports))]
         # Without something new in it, a restart on the same ports would look like a replay.
         texts = {name: str(number) for name, number in ports.items()}
         content = json.dumps({"kernel_id": self.kernel_id, **texts, "nonce": secrets.token_hex(16)}).encode()

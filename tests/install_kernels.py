@@ -18,6 +18,7 @@ from pathlib import Path
 PREFIX = Path(sys.prefix)
 WINDOWS = sys.platform == "win32"
 SPECS = PREFIX / "share" / "jupyter" / "kernels"
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def main() -> None:
@@ -26,9 +27,15 @@ def main() -> None:
     if not WINDOWS:  # bash_kernel drives bash through a pty
         run(sys.executable, "-m", "bash_kernel.install", "--sys-prefix")
         check("bash", Path(sys.executable))
+    install_echo()
     install_ipykernel6()
     install_deno()
     install_irkernel()
+
+
+def install_echo() -> None:
+    """The example kernel, from this very source, so that it need not be installed again when it changes."""
+    run(sys.executable, "-m", "pip", "install", "--quiet", "-e", EXAMPLES / "echo_kernel")
 
 
 def install_ipykernel6() -> None:

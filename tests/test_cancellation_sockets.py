@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -10,7 +11,16 @@ import pytest
 
 from jupyter_kernel_mgmt import StartupTimeout, _reachability, connect
 from jupyter_kernel_mgmt.testing import FakeKernel, FakeRun, Quirks
-from jupyter_protocol import ChannelClosed, ClientSockets, ConnectionInfo, Heartbeat, KernelSockets, messages
+from jupyter_protocol import (
+    ChannelClosed,
+    ClientSockets,
+    ConnectionInfo,
+    Heartbeat,
+    KernelSockets,
+    RegistrationSocket,
+    messages,
+    write_private,
+)
 
 from ._cancelling import GUARD, Moment, Plan, all_moments, both_moments, cancel_everywhere
 
@@ -48,6 +58,29 @@ async def test_opening_what_cannot_be_opened(kind: type[Sockets], moment: Moment
         await plan.run(enter())
         with pytest.raises(ChannelClosed):
             await sockets.__aenter__()
+
+    await cancel_everywhere(scene, moment)
+
+
+@all_moments
+async def test_registering(moment: Moment) -> None:
+    """The sockets are closed, and the kernel may be expected and register again."""
+
+    async def scene(plan: Plan) -> None:
+        template = ConnectionInfo()
+        with TemporaryDirectory(prefix="k") as directory:
+            file = Path(directory) / "kernel.json"
+            async with RegistrationSocket() as registration:
+                write_private(file, registration.file("one", template))
+                first = registration.expect("one", template)
+                sockets = KernelSockets.from_file(file)
+                await plan.run(sockets.__aenter__())
+                assert sockets.closed is plan.cancelled
+                await sockets.aclose()
+                first.cancel()
+                second = registration.expect("one", template)
+                async with KernelSockets.from_file(file) as again:
+                    assert await second == again.connection_info
 
     await cancel_everywhere(scene, moment)
 

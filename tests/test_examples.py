@@ -1,10 +1,15 @@
 """Every example runs as it stands, says what it is meant to say, and is short."""
 
+import ast
 import asyncio
+import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
+
+from jupyter_protocol import ConnectionInfo, RegistrationSocket, write_private
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -55,3 +60,67 @@ def test_every_example_is_tested() -> None:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_has_at_most_forty_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+# Guides
+
+GUARD = 60.0
+
+
+def blocks(guide: str, language: str) -> str:
+    """All the code of a guide in one language, in its order."""
+    text = (EXAMPLES / f"{guide}.md").read_text(encoding="utf-8")
+    return "\n".join(re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL))
+
+
+async def started(program: Path, *arguments: str | Path) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", str(program), *map(str, arguments)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_the_guides_write_a_kernel_and_a_client_that_understand_each_other(tmp_path: Path) -> None:
+    """Their code, put together; the kernel registers, and ends when the client asks it to."""
+    kernel, client, file = tmp_path / "kernel.py", tmp_path / "client.py", tmp_path / "kernel.json"
+    kernel.write_text(blocks("writing_a_kernel", "python"), encoding="utf-8")
+    client.write_text(blocks("writing_a_client", "python"), encoding="utf-8")
+    async with asyncio.timeout(GUARD):
+        async with RegistrationSocket() as registration:
+            registered = registration.expect("one", template := ConnectionInfo())
+            write_private(file, registration.file("one", template))
+            serving = await started(kernel, "-f", file)
+            try:
+                (await registered).write(file)
+                output, errors = await (await started(client, file)).communicate(b"Ada\n")
+                kernels_output = await serving.communicate()
+            finally:
+                if serving.returncode is None:
+                    serving.kill()
+                    await serving.wait()
+    assert errors.decode() == ""
+    assert output.decode().splitlines() == [
+        *("hello", "name? who is Ada", "no value"),
+        *("42", "error: ZeroDivisionError", "error: KeyboardInterrupt"),
+        "is there: True",
+    ]
+    assert (serving.returncode, kernels_output) == (0, (b"", b""))
+
+
+def test_the_kernelspec_in_the_guide_is_like_that_of_the_example() -> None:
+    """But for names."""
+    shown = json.loads(blocks("writing_a_kernel", "json"))
+    installed = json.loads((EXAMPLES / "echo_kernel" / "kernelspec" / "kernel.json").read_text())
+    for name in ("interrupt_mode", "metadata"):
+        assert shown[name] == installed[name]
+
+
+def test_the_echo_kernel_needs_nothing_but_jupyter_protocol() -> None:
+    """And the standard library."""
+    sources = list((EXAMPLES / "echo_kernel" / "echo_kernel").glob("*.py"))
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    assert names - set(sys.stdlib_module_names) == {"jupyter_protocol"}

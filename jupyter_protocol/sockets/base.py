@@ -27,7 +27,10 @@ LINGER = 1000
 """Milliseconds that messages sent just before closing have to leave."""
 
 _PAUSE_AT, _RESUME_AT = 1000, 500
-_ELSEWHERE = "these sockets belong to another loop, thread or process: use them only where they were opened"
+_ELSEWHERE = (
+    "these sockets belong to another loop, thread or process: use them only where they were opened, from "
+    "another thread by loop.call_soon_threadsafe(sockets.send, channel, message)"
+)
 
 
 class SocketsBase:
@@ -42,8 +45,9 @@ class SocketsBase:
     same, counted in ``invalid`` (by type and field) and logged once per kind. None, which is the default,
     means: if JUPYTER_PROTOCOL_VALIDATE is set in the environment, to anything but 0.
 
-    Belongs to the loop and thread it was entered in; use from elsewhere raises `RuntimeError`. Entering waits
-    only to close what was open when it fails, and leaves nothing open, cancelled or not.
+    Belongs to the loop and thread it was entered in; use from elsewhere raises `RuntimeError`. Another thread
+    sends by ``loop.call_soon_threadsafe(sockets.send, channel, message)``, which keeps its order. Entering
+    waits only to close what was open when it fails, and leaves nothing open, cancelled or not.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class SocketsBase:
         self._loop = asyncio.get_running_loop()
         async with opening(self.aclose) as self._shared:
             self._open(self._shared.zmq_context)
+            await self._opened(self._shared.zmq_context)
         return self
 
     async def __aexit__(
@@ -187,6 +192,9 @@ class SocketsBase:
     def _open(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         """Make all sockets and hand each to `_add`."""
         raise NotImplementedError
+
+    async def _opened(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+        """Do what there is to do before entering has ended."""
 
     def _close_others(self) -> None:
         """Release what a subclass has besides the sockets it handed to `_add`."""

@@ -1,10 +1,12 @@
 """`KernelSockets`: a kernel's end, bound."""
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Self
 
 import zmq
 
@@ -12,7 +14,9 @@ from ..connection import CHANNELS
 from ..exceptions import InvalidMessage, MalformedMessage
 from ..messages.iopub import iopub_welcome
 from ..messages.message import Frame, Message
-from .base import SocketsBase
+from ..session import Session
+from .base import OnMessage, SocketsBase
+from .kernel_file import REGISTRATION_TIMEOUT, KernelFile
 from .options import binding_socket
 
 log = logging.getLogger(__name__)
@@ -36,12 +40,51 @@ class KernelSockets(SocketsBase):
 
     _heartbeat: "_EchoThread | None" = None
     _paths: tuple[Path, ...] = ()
+    _file: KernelFile | None = None
+    _registration_timeout = REGISTRATION_TIMEOUT
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        session: Session | None = None,
+        on_message: OnMessage | None = None,
+        registration_timeout: float = REGISTRATION_TIMEOUT,
+    ) -> Self:
+        """The sockets of a kernel that was started with this file, whatever its launcher wrote into it.
+
+        Entering them binds, and then says where: ports that were 0 are written into the file, in one step and
+        with all else that is in it; with a ``registration_port`` in it the kernel registers and waits for the
+        answer. No message is delivered before that. What can be raised besides: here `OSError` and
+        `ValueError` for a file that cannot be read or used, on entering `OSError` for one that cannot be
+        written; `TimeoutError` when the launcher does not answer within ``registration_timeout`` seconds,
+        `InvalidSignature` or `MalformedMessage` for an answer that is not its own or says no. Cancelling the
+        entering is safe and leaves nothing open.
+
+        Source: How kernels work, "Connection files"; JEP 66, "Kernel Handshaking pattern".
+        """
+        file = KernelFile.load(path)
+        sockets = cls(file.connection_info, session=session, on_message=on_message)
+        sockets._file = file
+        sockets._registration_timeout = registration_timeout
+        return sockets
 
     def _open(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         for channel, kind in _KINDS.items():
             sock = self._bound(context, channel, kind)
             self._add(channel, sock)
         self._heartbeat = _EchoThread(context, self._bound(context, "hb", zmq.ROUTER))
+
+    async def _opened(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+        if self._file is None:
+            return
+        pumps = list(self._pumps.values())
+        for pump in pumps:
+            pump.pause()  # whoever the launcher tells may be quicker than its answer
+        await self._file.announce(self._info, context, timeout=self._registration_timeout)
+        for pump in pumps:
+            pump.resume()
 
     def _bound(
         self, context: "zmq.Context[zmq.Socket[bytes]]", channel: str, kind: int

@@ -65,6 +65,7 @@ class Kind:
     echo: str = PYTHON_ECHO  # makes the target "echo"
     closes_unknown_comms: bool = True
     subshells: bool = False
+    subshells_wait: bool = False  # for each other, since they share a process of another language
 
     # Many at once
     in_flight: int = 100
@@ -132,6 +133,7 @@ BASH = Kind(
     echo="",
     closes_unknown_comms=False,
     subshells=True,
+    subshells_wait=True,
     in_flight=20,  # each takes it a tenth of a second
     remember="kept=1",
     recall='test -n "$kept" && echo $kept',
@@ -248,7 +250,34 @@ DENO = Kind(
     busy_exit_codes=(-signal.SIGINT,),
     second=(f"console.log('second {{0}}'){SENT}", "second {0}\n", ""),
 )
-KINDS = [PYIMPORT, PYTHON3, IPYKERNEL6, BASH, XEUS, IR, DENO]
+ECHO = Kind(
+    "echo",  # examples/echo_kernel; it is not in the table
+    language="echo",
+    hello="print hello",
+    say="print %s",
+    error="fail no",
+    value=("6 * 7", "execute_result", "6 * 7"),
+    numbers="\n".join(f"print {n}" for n in range(1500)),
+    display="show %s first",
+    update="update %s second",
+    clear="print old\nclear\nprint new",
+    gated="print started\nwait %s\nprint ended",
+    endless="print started\nsleep 600",
+    complete=("pri", "print"),
+    inspect="print",
+    unfinished=("print and \\", "incomplete"),
+    question="ask name?",
+    secret="secret word?",
+    open_comm="",
+    echo="",
+    subshells=True,
+    remember="",
+    recall="",
+    child="",
+    die=("exit 3", 3),
+    second=("print second {0}\nprint client {0}\nvalue {0}", "second {0}\nclient {0}\n", "value {0}"),
+)
+KINDS = [PYIMPORT, PYTHON3, IPYKERNEL6, BASH, XEUS, IR, DENO, ECHO]
 QUICK = [PYTHON3, IPYKERNEL6, XEUS]
 
 

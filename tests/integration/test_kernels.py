@@ -63,7 +63,8 @@ async def test_it_is_launched_and_answers(kind, world):
 async def test_a_restart_gives_a_new_process_at_the_same_place(kind):
     """Identity, key, file and client stay, and memory goes."""
     async with launch(kind.kernel_type) as kernel:
-        await kernel.execute(kind.remember)
+        if kind.remember:
+            await kernel.execute(kind.remember)
         client, pid, identity = kernel.client, kernel.manager.pid, kernel.kernel_id
         file, key = kernel.connection_file, kernel.connection_info.key
         await kernel.restart()
@@ -73,7 +74,8 @@ async def test_a_restart_gives_a_new_process_at_the_same_place(kind):
         assert (kernel.kernel_id, kernel.connection_file) == (identity, file)
         assert kernel.connection_info.key == key
         assert json.loads(file.read_text())["key"] == key
-        assert (await kernel.execute(kind.recall)).status == "error"
+        if kind.recall:
+            assert (await kernel.execute(kind.recall)).status == "error"
         assert (await kernel.execute(kind.hello)).stdout.strip() == "hello"
 
 
@@ -105,6 +107,8 @@ async def test_a_kernel_that_is_closed_while_busy_ends(kind, run_until, time_to_
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to end")
 async def test_the_children_of_a_kernel_end_with_it(kind, descendants, eventually):
     """What its code started and left running is gone after closing."""
+    if not kind.child:
+        pytest.skip("its code starts nothing")
     async with launch(kind.kernel_type) as kernel:
         assert (await kernel.execute(kind.child)).status == "ok"
         assert any("sleep" in command for command in descendants().values())

@@ -34,9 +34,18 @@ CASES = [
     ("own-ports", "ipykernel6"),
     ("own-ports", "bash"),
     ("handshake", "xpython"),
+    *((way, "echo") for way in ("ipc", "own-ports", "handshake", "picked-ports")),
     ("picked-ports", "deno"),
     ("picked-ports", "spec/python3"),
 ]
+RESTARTED = [
+    ("ipc", "spec/python3"),
+    ("own-ports", "spec/python3"),
+    ("handshake", "xpython"),
+    ("picked-ports", "deno"),
+    *(case for case in CASES if case[1] == "echo"),
+]
+"""In the short form."""
 WAYS = ["ipc", "own-ports", "handshake", "picked-ports"]
 
 every_case = pytest.mark.parametrize(("way", "kernel_type"), CASES)
@@ -76,9 +85,7 @@ async def test_no_launch_fails_while_ports_are_grabbed(way, kernel_type, finder,
     assert grabbed["given"] > 1000
 
 
-@pytest.mark.parametrize(
-    ("way", "kernel_type"), [case for case in CASES if LONG or case in (CASES[0], CASES[3], *CASES[6:8])]
-)
+@pytest.mark.parametrize(("way", "kernel_type"), [case for case in CASES if LONG or case in RESTARTED])
 async def test_no_restart_fails_while_ports_are_grabbed(way, kernel_type, finder, require):
     """On the same addresses or on new ones, which the file then says; with the same key."""
     require(kernel_type)
@@ -101,6 +108,7 @@ async def test_no_restart_fails_while_ports_are_grabbed(way, kernel_type, finder
         ("ir", "ipc"),
         ("bash", "own-ports"),
         ("xpython", "handshake"),
+        ("echo", "ipc"),
         ("deno", "picked-ports"),
     ],
 )

@@ -10,7 +10,13 @@ import pytest
 
 from jupyter_protocol.sockets.context import SharedContext
 
-ON_EVERY_LOOP = {"test_heartbeat", "test_pump", "test_registration_socket", "test_sockets"}
+ON_EVERY_LOOP = {
+    "test_heartbeat",
+    "test_kernel_file",
+    "test_pump",
+    "test_registration_socket",
+    "test_sockets",
+}
 
 
 class NoReaderLoop(asyncio.SelectorEventLoop):

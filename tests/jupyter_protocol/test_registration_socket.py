@@ -63,7 +63,7 @@ async def register(
 ) -> None:
     """What a kernel does that has bound its sockets, with nothing but its file."""
     kernel = Registrant(registration.file(kernel_id, info, dialect=dialect))
-    async with peer(kernel.url, zmq.REQ if dialect == "ark" else zmq.DEALER) as connected:
+    async with peer(kernel.url) as connected:
         connected.send(kernel.request(replace(info, **PORTS)))
         kernel.check(await connected.answers.get())
 
@@ -83,6 +83,21 @@ async def test_a_kernel_registers_and_is_answered(dialect: Dialect) -> None:
 
         assert await waiter == replace(info, **PORTS)
         assert registration.refused == {}
+
+
+async def test_ark_registers_through_a_req() -> None:
+    """Which puts an empty frame before what it sends, and wants it back."""
+    info = ConnectionInfo()
+    async with RegistrationSocket() as registration:
+        waiter = registration.expect("one", info)
+        kernel = Registrant(registration.file("one", info, dialect="ark"))
+        empty, *frames = kernel.request(replace(info, **PORTS))
+        async with peer(kernel.url, zmq.REQ) as connected:
+            connected.send(frames)
+            kernel.check(await connected.answers.get())
+
+        assert empty == b""
+        assert await waiter == replace(info, **PORTS)
 
 
 async def test_many_register_at_the_same_time_each_with_its_key() -> None:

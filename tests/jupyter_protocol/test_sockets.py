@@ -275,6 +275,29 @@ async def test_requests_and_replies_sent_inside_callbacks_never_stall(info: Conn
         assert not client.refused + kernel.refused
 
 
+async def test_a_thread_sends_through_the_loop_and_keeps_its_order(info: ConnectionInfo) -> None:
+    """And what it sends comes before what is sent once it has ended."""
+    requests, answers = Inbox(), Inbox()
+    async with joined(info, requests, answers) as (kernel, client):
+        await answers.first("iopub", "iopub_welcome")
+        client.send("shell", messages.execute_request("1"))
+        request = await requests.first("shell", "execute_request")
+        loop = asyncio.get_running_loop()
+
+        def work() -> None:
+            for number in range(1_000):
+                output = messages.stream("stdout", str(number), parent=request)
+                loop.call_soon_threadsafe(kernel.send, "iopub", output)
+            with pytest.raises(RuntimeError, match="call_soon_threadsafe"):
+                kernel.send("iopub", messages.status("busy"))
+
+        await asyncio.to_thread(work)
+        kernel.send("iopub", messages.status("idle", parent=request))
+        await answers.first("iopub", "status")
+    outputs = [message for _, message in answers.items[1:]]
+    assert [message.content.get("text") for message in outputs] == [*map(str, range(1_000)), None]
+
+
 async def test_replies_go_to_whom_they_are_addressed_and_iopub_to_all(info: ConnectionInfo) -> None:
     """Two clients of one kernel."""
     requests, one, two = Inbox(), Inbox(), Inbox()

@@ -17,7 +17,7 @@ import pytest_asyncio
 
 from jupyter_kernel_mgmt import Execution, Kernel, KernelState, launch
 
-from .._kinds import BASH, DENO, IPYKERNEL6, IR, PYTHON3, XEUS, Kind, require
+from .._kinds import BASH, DENO, ECHO, IPYKERNEL6, IR, PYTHON3, XEUS, Kind, require
 from .._second_client import Beside, Nobody
 from .._world import World, new_world, nothing_stays_behind
 
@@ -25,7 +25,7 @@ GUARD = 20.0
 
 SETTINGS = [
     pytest.param((kind, accompanied), id=f"{kind}-{'beside another' if accompanied else 'alone'}")
-    for kind in (PYTHON3, IPYKERNEL6, BASH, XEUS, IR, DENO)
+    for kind in (PYTHON3, IPYKERNEL6, BASH, XEUS, IR, DENO, ECHO)
     for accompanied in (False, True)
 ]
 

@@ -1,0 +1,1 @@
+"""A Jupyter kernel on `jupyter_protocol` alone, to read and to copy from."""

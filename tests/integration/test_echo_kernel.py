@@ -1,0 +1,187 @@
+"""The kernel of examples/echo_kernel, on `jupyter_protocol` alone, in the hands of other programs.
+
+What it does in ours is in behaviours/, test_kernels.py and test_transports.py.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jupyter_kernel_mgmt import connect, launch
+from jupyter_kernel_mgmt.kernelspec import get_kernelspec
+from jupyter_protocol import (
+    ClientSockets,
+    ConnectionInfo,
+    Message,
+    RegistrationSocket,
+    has_curve,
+    messages,
+    write_private,
+)
+
+from ._kinds import ECHO, require
+
+GUARD = 60.0
+CONFORMANCE = Path(__file__).with_name("_echo_conformance.py")
+JUPYTER = (sys.executable, "-m", "jupyter")
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs a pty or signals")
+
+
+@pytest.fixture(autouse=True)
+def echo() -> None:
+    require(ECHO.kernel_type)
+
+
+async def run(*command: str | Path, typed: str = "") -> tuple[int, str, str]:
+    """Run a program to its end: exit code, stdout, stderr."""
+    process = await asyncio.create_subprocess_exec(
+        *map(str, command),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(GUARD):
+        output, errors = await process.communicate(typed.encode())
+    assert process.returncode is not None
+    return process.returncode, output.decode(), errors.decode()
+
+
+# Jupyter's own programs
+
+
+@pytest.mark.parametrize(
+    ("case", "ran", "skipped"), [("EchoTests", 12, ["test_pager"]), ("EchoWelcomeTests", 1, [])]
+)
+async def test_it_passes_jupyter_kernel_test(case, ran, skipped):
+    """All of it, but for pagers, which the language does not have."""
+    pytest.importorskip("jupyter_kernel_test")
+    _, output, errors = await run(sys.executable, CONFORMANCE, case)
+    assert json.loads(output) == {"ran": ran, "skipped": skipped, "failed": []}, errors
+
+
+async def test_jupyter_run_runs_code_in_it():
+    """What is printed is on stdout; an error is told, and is the exit code."""
+    code, output, errors = await run(*JUPYTER, "run", "--kernel=echo", typed="print hello\nprint you")
+    assert (code, output) == (0, "hello\nyou\n"), errors
+    code, output, errors = await run(*JUPYTER, "run", "--kernel=echo", typed="print hello\nfail no")
+    assert (code, output) == (1, "hello\n")
+    assert "EchoError: no" in errors
+
+
+class Terminal:
+    """A program in a terminal of its own."""
+
+    def __init__(self, *command: str) -> None:
+        pexpect = pytest.importorskip("pexpect")
+        environment = {**os.environ, "TERM": "dumb"}
+        self.child = pexpect.spawn(
+            command[0], [*command[1:]], encoding="utf-8", timeout=GUARD, env=environment
+        )
+        self.ended = pexpect.EOF
+
+    async def shows(self, *texts: str) -> None:
+        """Wait until it has shown them, in this order."""
+        for text in texts:
+            await asyncio.to_thread(self.child.expect_exact, text)
+
+    async def type(self, line: str, *texts: str) -> None:
+        """Type a line, and wait for what comes of it."""
+        self.child.sendline(line)
+        await self.shows(line, *texts)
+
+
+@pytest.fixture
+async def console() -> AsyncIterator[Terminal]:
+    """jupyter_console with an echo kernel."""
+    pytest.importorskip("jupyter_console")
+    terminal = Terminal(*JUPYTER, "console", "--kernel=echo", "--simple-prompt")
+    yield terminal
+    await asyncio.to_thread(terminal.child.close, force=True)
+
+
+@posix_only
+async def test_jupyter_console_works_with_it(console, world):
+    """Output, values, errors and questions; Ctrl-C interrupts, by message; leaving ends the kernel."""
+    await console.shows("In [1]: ")
+    await console.type("print to all", "to all", "In [2]: ")
+    await console.type("6 * 7", "Out[2]: 6 * 7", "In [3]: ")
+    await console.type("fail for a reason", "EchoError: for a reason", "In [4]: ")
+    await console.type("ask who?", "who?")
+    await console.type("Ada", "Ada", "In [5]: ")
+    (file,) = world.runtime.glob("kernel-*.json")
+    async with asyncio.timeout(GUARD), connect(file) as other, other.client.messages() as stream:
+        await console.type("sleep 600")
+        async for _, message in stream:
+            if message.msg_type == "execute_input" and message.content["code"] == "sleep 600":
+                break
+    console.child.sendintr()
+    await console.shows("KeyboardInterrupt", "In [6]: ")
+    console.child.sendeof()
+    await console.shows("really want to exit")
+    await console.type("y", "Shutting down kernel")
+    await asyncio.to_thread(console.child.expect, console.ended)
+
+
+# Each way to its addresses
+
+WAYS = ["ipc", "own-ports", "handshake", "picked-ports"]
+
+
+@pytest.mark.skipif(not has_curve(), reason="this libzmq cannot encrypt")
+@pytest.mark.parametrize("way", WAYS)
+async def test_whoever_has_no_key_gets_nothing(way):
+    """However the kernel came to its addresses: those who encrypt are served, one who does not is not."""
+    async with asyncio.timeout(GUARD), launch("echo", transport=way, encryption="required") as kernel:
+        info = kernel.connection_info
+        assert info.curve_publickey
+        heard: list[Message] = []
+        plain = replace(info, curve_publickey=None, curve_secretkey=None)
+        async with ClientSockets(plain, on_message=lambda _, message: heard.append(message)) as outsider:
+            outsider.linger = 0
+            for channel in ("shell", "control"):
+                outsider.send(channel, messages.shutdown_request())
+            for number in range(20):
+                assert (await kernel.execute(f"print {number}")).stdout == f"{number}\n"
+        assert heard == []
+
+
+@posix_only
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_process_ends_by_itself(way, world):
+    """When it is asked to, also while code runs; its sockets are gone then."""
+    async with asyncio.timeout(GUARD), launch("echo", transport=way) as kernel:
+        running = kernel.execute("print started\nsleep 600")
+        async for _ in running:
+            break
+        kernel.client.send("control", messages.shutdown_request())
+        assert (await kernel.manager.wait()).returncode == 0
+        assert [path for path in world.temporary.rglob("*") if path.is_socket()] == []
+
+
+@posix_only
+async def test_a_signal_to_interrupt_does_not_end_it():
+    """Interrupts come to it as messages; a Ctrl-C in its terminal is meant for others."""
+    async with asyncio.timeout(GUARD), launch("echo") as kernel:
+        await kernel.manager.signal(signal.SIGINT)
+        assert (await kernel.execute("print on")).stdout == "on\n"
+
+
+async def test_a_kernel_that_nobody_expects_ends_and_says_why(world):
+    """A launcher that gave up leaves none behind."""
+    file = world.other / "kernel.json"
+    async with RegistrationSocket() as registration:
+        write_private(file, registration.file("one", ConnectionInfo()))
+        command = [part.replace("{connection_file}", str(file)) for part in get_kernelspec("echo").command()]
+        code, output, errors = await run(*command)
+    assert code == 1
+    assert output == ""
+    assert f"did not answer this kernel's registration at {registration.url}" in errors
+    assert registration.refused == {"InvalidSignature": 1}
