@@ -66,7 +66,7 @@ class Headers:
             return self._received.copy()
         value = self._unpack(packed)
         if type(value) is dict and _is_text(value):
-            self._received, self._received_packed = value.copy(), packed
+            self._received, self._received_packed = value.copy(), bytes(packed)
         return value
 
 

@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import zmq
 
@@ -25,6 +26,15 @@ log = logging.getLogger(__name__)
 # Plain numbers: the operators of zmq's enumerations are slow.
 _NOBLOCK, _EVENTS, _POLLIN, _POLLOUT = int(zmq.NOBLOCK), int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.POLLOUT)
 
+RECEIVED_UNCOPIED = 64 * 1024
+"""Bytes from which on a frame is received as a memoryview of ZMQ's own memory."""
+
+SENT_UNCOPIED = 1024 * 1024
+"""Bytes from which on a frame that nobody can change is sent from where it is.
+
+pyzmq then starts a thread, once a process, which hears when ZMQ has done with it.
+"""
+
 MESSAGES_PER_WAKEUP = 64
 """How many messages of one socket are delivered before the loop serves others."""
 
@@ -32,12 +42,13 @@ MESSAGES_PER_WAKEUP = 64
 class Pump:
     """Moves messages between one ZMQ socket and callbacks on one loop.
 
-    ``on_frames(frames)`` is called for each message received; what it raises is logged. The socket belongs
+    ``on_frames(frames)`` is called for each message received, whose large frames are memoryviews; what it
+    raises is logged. The socket belongs
     to the pump from here on: `close` closes it, and so does a failure here. Must be made and used in the
     loop's thread.
     """
 
-    def __init__(self, zmq_socket: zmq.Socket[bytes], on_frames: Callable[[list[bytes]], None]) -> None:
+    def __init__(self, zmq_socket: zmq.Socket[bytes], on_frames: Callable[[list[Any]], None]) -> None:
         self._socket = zmq_socket
         self._on_frames = on_frames
         self._outbox: deque[list[bytes]] = deque()
@@ -146,12 +157,12 @@ class Pump:
                 log.exception("A callback for received messages failed")
         return False
 
-    def _receive_message(self) -> list[bytes]:
+    def _receive_message(self) -> list[bytes | memoryview]:
         # As recv_multipart does, in half the time: that asks the socket after every frame for more.
-        receive, frames = self._socket.recv, []
+        receive, frames = self._socket.recv, list[bytes | memoryview]()
         while True:
             frame = receive(_NOBLOCK, copy=False)
-            frames.append(frame.bytes)
+            frames.append(frame.bytes if len(frame) < RECEIVED_UNCOPIED else frame.buffer)
             if not frame.more:
                 return frames
 
@@ -173,7 +184,10 @@ class Pump:
 
     def _try_send(self, frames: Sequence[Frame]) -> bool:
         try:
-            self._socket.send_multipart(frames, _NOBLOCK)
+            if any(_size(frame) >= SENT_UNCOPIED for frame in frames):
+                self._socket.send_multipart([_unchanging(frame) for frame in frames], _NOBLOCK, copy=False)
+            else:
+                self._socket.send_multipart(frames, _NOBLOCK)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:  # a ROUTER whose peer is gone: the message has nobody to go to
@@ -184,6 +198,16 @@ class Pump:
         if self._drained is not None:
             self._drained.set_result(None)
             self._drained = None
+
+
+def _size(frame: Frame) -> int:
+    return frame.nbytes if type(frame) is memoryview else len(frame)
+
+
+def _unchanging(frame: Frame) -> Frame:
+    """The frame, if nobody can change it while it waits to be sent; else a copy."""
+    is_fixed = type(frame) is bytes or (type(frame) is memoryview and type(frame.obj) is bytes)
+    return frame if is_fixed else bytes(frame)
 
 
 def _watch(loop: asyncio.AbstractEventLoop, fd: int, callback: Callable[[], None]) -> Callable[[], None]:

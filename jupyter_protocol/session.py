@@ -96,12 +96,16 @@ class Session:
     def deserialize(self, frames: Sequence[bytes]) -> Message:
         """The message in these frames, verified before it is looked at.
 
+        Frames may be memoryviews too; those of buffers stay what they are, and are not copied.
+
         First the shape and bounds, then the signature (in constant time), then replay, then unpacking.
         Raises `MalformedMessage`, `InvalidSignature` or `DuplicateSignature`, and nothing else, whatever
         the frames hold.
         """
         start = self._find_parts(frames)
         parts = frames[start + 1 : start + 5]
+        if self._nothing is None:  # a packer of somebody else's, who was promised bytes
+            parts = [bytes(part) for part in parts]
         packed_header, packed_parent, packed_metadata, packed_content = parts
         size = len(packed_content)
         if len(packed_header) + len(packed_parent) + len(packed_metadata) + size > self.max_size:
@@ -128,7 +132,8 @@ class Session:
         buffers: list[Frame] = list(frames[start + 5 :])
         if buffers:
             size += sum(map(len, buffers))
-        return assemble(content, header, parent_header, metadata, buffers, list(frames[: start - 1]), size)
+        idents = [bytes(ident) for ident in frames[: start - 1]]
+        return assemble(content, header, parent_header, metadata, buffers, idents, size)
 
     def _verify(self, signature: bytes, parts: Sequence[bytes], signer: "_Signer") -> None:
         if not signature:

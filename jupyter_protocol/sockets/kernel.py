@@ -133,7 +133,7 @@ class KernelSockets(SocketsBase):
 
     def _received(self, channel: str, frames: list[bytes]) -> None:
         if channel == "iopub":
-            self._subscription(frames[0])
+            self._subscription(bytes(frames[0]))
         else:
             super()._received(channel, frames)
 

@@ -40,7 +40,11 @@ def check_sent(session: Session, message: Message) -> None:
 
 
 def note_received(
-    session: Session, channel: str, message: Message, frames: Sequence[bytes], known: Counter[str]
+    session: Session,
+    channel: str,
+    message: Message,
+    frames: Sequence[bytes],
+    known: Counter[str],
 ) -> None:
     """Count the kinds of problems of a received message in ``known``, and log the first of each kind."""
     for problem in islice(problems(_as_sent(session, message, frames)), _PROBLEMS_PER_MESSAGE):

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import os
 import select
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,7 +14,13 @@ import pytest
 import zmq
 
 from jupyter_protocol import ChannelClosed, _pump
-from jupyter_protocol._pump import MESSAGES_PER_WAKEUP, Pump, ThreadWatcher
+from jupyter_protocol._pump import (
+    MESSAGES_PER_WAKEUP,
+    RECEIVED_UNCOPIED,
+    SENT_UNCOPIED,
+    Pump,
+    ThreadWatcher,
+)
 
 GUARD = 30
 
@@ -547,3 +554,44 @@ class TestThreadWatcher:
         async with asyncio.timeout(GUARD):
             await spoke.wait()
         forget()
+
+
+# Large frames
+
+
+LARGE = RECEIVED_UNCOPIED
+
+
+@pytest.mark.parametrize("size", [LARGE - 1, LARGE, SENT_UNCOPIED, 3 * SENT_UNCOPIED])
+async def test_large_frames_arrive_whole_and_are_not_copied_on_the_way(size: int, context: Context) -> None:
+    """From some size on they are views of what ZMQ received."""
+    data = os.urandom(size)
+    received: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+    sender, receiver = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
+    receiver.connect(f"tcp://127.0.0.1:{sender.bind_to_random_port('tcp://127.0.0.1')}")
+    pumps = Pump(sender, lambda frames: None), Pump(receiver, received.set_result)
+    pumps[0].send([b"small", data, memoryview(data)])
+    async with asyncio.timeout(GUARD):
+        small, *large = await received
+    for pump in pumps:
+        pump.close(0)
+    assert small == b"small"
+    assert [bytes(frame) for frame in large] == [data, data]
+    assert {type(frame) for frame in large} == {memoryview if size >= LARGE else bytes}
+
+
+async def test_what_may_change_is_copied_before_it_is_sent(context: Context) -> None:
+    """Large as it may be: a buffer is its owner's again as soon as it was sent."""
+    buffer = bytearray(b"a" * SENT_UNCOPIED)
+    received: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+    sender, receiver = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
+    port = sender.bind_to_random_port("tcp://127.0.0.1")
+    pumps = Pump(sender, lambda frames: None), Pump(receiver, received.set_result)
+    pumps[0].send([buffer, memoryview(buffer), memoryview(buffer).toreadonly()])
+    buffer[:] = b"b" * len(buffer)
+    receiver.connect(f"tcp://127.0.0.1:{port}")
+    async with asyncio.timeout(GUARD):
+        frames = await received
+    for pump in pumps:
+        pump.close(0)
+    assert {bytes(frame[:1]) for frame in frames} == {b"a"}
