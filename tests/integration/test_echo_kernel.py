@@ -8,7 +8,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from jupyter_protocol import (
     write_private,
 )
 
+from ._bare_talk import talking
 from ._kinds import ECHO, require
 
 GUARD = 60.0
@@ -107,17 +109,25 @@ async def console() -> AsyncIterator[Terminal]:
     await asyncio.to_thread(terminal.child.close, force=True)
 
 
-@posix_only
-async def test_jupyter_console_works_with_it(console, world):
+def connections(port: int) -> int:
+    """How many there are to a port of this machine."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(line[1].rpartition(":")[2], 16) == port and line[3] == "01" for line in lines)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for connections in /proc")
+async def test_jupyter_console_works_with_it(console, world, eventually):
     """Output, values, errors and questions; Ctrl-C interrupts, by message; leaving ends the kernel."""
     await console.shows("In [1]: ")
-    await console.type("print to all", "to all", "In [2]: ")
-    await console.type("6 * 7", "Out[2]: 6 * 7", "In [3]: ")
-    await console.type("fail for a reason", "EchoError: for a reason", "In [4]: ")
-    await console.type("ask who?", "who?")
-    await console.type("Ada", "Ada", "In [5]: ")
     (file,) = world.runtime.glob("kernel-*.json")
+    # It does not wait for its own subscription: of what is typed at once it may miss all, and then it hangs.
+    await eventually(lambda: connections(ConnectionInfo.load(file).iopub_port))
     async with asyncio.timeout(GUARD), connect(file) as other, other.client.messages() as stream:
+        await console.type("print to all", "to all", "In [2]: ")
+        await console.type("6 * 7", "Out[2]: 6 * 7", "In [3]: ")
+        await console.type("fail for a reason", "EchoError: for a reason", "In [4]: ")
+        await console.type("ask who?", "who?")
+        await console.type("Ada", "Ada", "In [5]: ")
         await console.type("sleep 600")
         async for _, message in stream:
             if message.msg_type == "execute_input" and message.content["code"] == "sleep 600":
@@ -128,6 +138,98 @@ async def test_jupyter_console_works_with_it(console, world):
     await console.shows("really want to exit")
     await console.type("y", "Shutting down kernel")
     await asyncio.to_thread(console.child.expect, console.ended)
+
+
+# Several at once, and what makes no sense
+
+
+async def test_each_client_is_asked_its_own_questions():
+    """Though both are asked at the same time."""
+
+    def answering(name: str) -> Callable[[str, bool], Awaitable[str]]:
+        async def answer(prompt: str, password: bool) -> str:
+            asked[name].set()
+            await asyncio.gather(*(event.wait() for event in asked.values()))
+            return f"{name} to {prompt}"
+
+        return answer
+
+    asked = {name: asyncio.Event() for name in ("one", "two", "three")}
+    async with (
+        asyncio.timeout(GUARD),
+        launch("echo", stdin=answering("one")) as kernel,
+        AsyncExitStack() as stack,
+    ):
+        others = [
+            await stack.enter_async_context(connect(kernel.connection_file, stdin=answering(name)))
+            for name in ("two", "three")
+        ]
+        subshells = [await stack.enter_async_context(other.subshell()) for other in others]
+        running = [kernel.execute("ask A?")]
+        running += [
+            each.execute("ask B?", subshell_id=id) for each, id in zip(others, subshells, strict=True)
+        ]
+        answers = [(await execution).stdout for execution in running]
+    assert answers == ["one to A?\n", "two to B?\n", "three to B?\n"]
+
+
+async def test_two_questions_to_one_client_each_get_their_answer():
+    """In two of its shells; in whatever order they are answered."""
+    async with asyncio.timeout(GUARD), launch("echo") as kernel, talking(kernel.connection_info) as talk:
+        asked = []
+        async with kernel.subshell() as subshell:
+            for name, where in (("A", None), ("B", subshell)):
+                request = messages.execute_request(f"ask {name}", allow_stdin=True, subshell_id=where)
+                talk.send("shell", request)
+                assert await talk.until(lambda request=request: talk.about(request, "input_request"))
+                asked.append((request, *talk.about(request, "input_request")))
+            for request, question in reversed(asked):
+                prompt = question.content["prompt"]
+                talk.send("stdin", messages.input_reply(f"answer to {prompt}", parent=question))
+                assert await talk.until(lambda request=request: talk.about(request, "stream"))
+            texts = [talk.about(request, "stream")[0].content["text"] for request, _ in asked]
+            assert texts == ["answer to A\n", "answer to B\n"]
+            await asyncio.gather(*(talk.until(lambda r=request: talk.reply(r)) for request, _ in asked))
+
+
+async def test_a_subshell_that_is_deleted_answers_what_it_had():
+    """What runs is interrupted, what waits is aborted; what comes later is told that it is not there."""
+    async with asyncio.timeout(GUARD), launch("echo") as kernel, talking(kernel.connection_info) as talk:
+        created = await talk.ask(messages.create_subshell_request(), "control")
+        subshell = created.content["subshell_id"]
+        codes = ["print started\nsleep 600", "print not this", "print nor this"]
+        requests = [messages.execute_request(code, subshell_id=subshell) for code in codes]
+        for request in requests:
+            talk.send("shell", request)
+        await talk.until(lambda: talk.about(requests[0], "stream"))
+        await talk.ask(messages.delete_subshell_request(subshell), "control")
+        await talk.until(lambda: all(map(talk.idle, requests)))
+        await talk.until(lambda: all(map(talk.reply, requests)))
+        replies = [talk.reply(request).content for request in requests]
+        assert [reply["status"] for reply in replies] == ["error", "aborted", "aborted"]
+        late = messages.execute_request("print late", subshell_id=subshell)
+        assert (await talk.ask(late)).content["status"] == "error"
+        assert talk.idle(late)
+        listed = await talk.ask(messages.list_subshell_request(), "control")
+        assert listed.content["subshell_id"] == []
+
+
+async def test_no_request_makes_it_fail():
+    """Whatever is missing in it, or is of another type than it should be."""
+    types = [name for name in messages.__all__ if name.endswith(("_request", "input_reply", "comm_open"))]
+    types = [name for name in types if name != "shutdown_request"]
+    values = [None, 1, -1, "x", [], {}]
+    fields = ["code", "cursor_pos", "hist_access_type", "n", "start", "subshell_id", "value", "comm_id"]
+    contents = [{}] + [dict.fromkeys(fields, value) for value in values]
+    async with asyncio.timeout(GUARD), launch("echo") as kernel, talking(kernel.connection_info) as talk:
+        for msg_type in types:
+            for channel in ("shell", "control", "stdin"):
+                for content in contents:
+                    request = messages.new_message(msg_type, content)
+                    request.header["subshell_id"] = content.get("subshell_id")
+                    talk.send(channel, request)
+        for channel in ("control", "shell"):
+            assert (await talk.ask(messages.kernel_info_request(), channel)).content["status"] == "ok"
 
 
 # Each way to its addresses

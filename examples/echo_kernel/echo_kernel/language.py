@@ -139,7 +139,7 @@ class Echo:
         for question, waiting in self.questions:
             meant = answer.parent_id in (question.msg_id, None) and answer.idents == question.idents
             if meant and not waiting.done():
-                waiting.set_result(answer.content["value"])
+                waiting.set_result(str(answer.content.get("value", "")))
                 return
 
     def remember(self, wanted: dict[str, Any]) -> list[tuple[int, int, Any]]:
