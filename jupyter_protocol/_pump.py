@@ -29,12 +29,6 @@ _NOBLOCK, _EVENTS, _POLLIN, _POLLOUT = int(zmq.NOBLOCK), int(zmq.EVENTS), int(zm
 RECEIVED_UNCOPIED = 64 * 1024
 """Bytes from which on a frame is received as a memoryview of ZMQ's own memory."""
 
-SENT_UNCOPIED = 1024 * 1024
-"""Bytes from which on a frame that nobody can change is sent from where it is.
-
-pyzmq then starts a thread, once a process, which hears when ZMQ has done with it.
-"""
-
 MESSAGES_PER_WAKEUP = 64
 """How many messages of one socket are delivered before the loop serves others."""
 
@@ -184,10 +178,8 @@ class Pump:
 
     def _try_send(self, frames: Sequence[Frame]) -> bool:
         try:
-            if any(_size(frame) >= SENT_UNCOPIED for frame in frames):
-                self._socket.send_multipart([_unchanging(frame) for frame in frames], _NOBLOCK, copy=False)
-            else:
-                self._socket.send_multipart(frames, _NOBLOCK)
+            # Copied once: without that, pyzmq keeps a thread and seven descriptors to the end of the process.
+            self._socket.send_multipart(frames, _NOBLOCK)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:  # a ROUTER whose peer is gone: the message has nobody to go to
@@ -198,16 +190,6 @@ class Pump:
         if self._drained is not None:
             self._drained.set_result(None)
             self._drained = None
-
-
-def _size(frame: Frame) -> int:
-    return frame.nbytes if type(frame) is memoryview else len(frame)
-
-
-def _unchanging(frame: Frame) -> Frame:
-    """The frame, if nobody can change it while it waits to be sent; else a copy."""
-    is_fixed = type(frame) is bytes or (type(frame) is memoryview and type(frame.obj) is bytes)
-    return frame if is_fixed else bytes(frame)
 
 
 def _watch(loop: asyncio.AbstractEventLoop, fd: int, callback: Callable[[], None]) -> Callable[[], None]:
