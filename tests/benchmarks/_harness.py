@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from math import isnan
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -48,14 +49,17 @@ def compare(
 def table(
     title: str, samples: Mapping[str, list[float]], *, show: Callable[[float], str] | None = None
 ) -> None:
-    """Print what was measured; see `compare`."""
+    """Print what was measured; see `compare`. A round in which a side failed is NaN, and only counted."""
     show = show or seconds
     first, *_ = samples
     print(f"\n{title}  (rounds: {len(samples[first])})")
     print(f"  {'':{WIDTH}} {'min':>10} {'median':>10}   {first} / this")
     for name, values in samples.items():
-        ratio = "" if name == first else ratio_text(samples[first], values)
-        print(f"  {name:{WIDTH}} {show(min(values)):>10} {show(median(values)):>10}   {ratio}", flush=True)
+        good = [value for value in values if not isnan(value)]
+        lowest, middle = (show(min(good)), show(median(good))) if good else ("–", "–")
+        ratio = "" if name == first or not good else ratio_text(samples[first], values)
+        failed = "" if len(good) == len(values) else f"  (failed in {len(values) - len(good)})"
+        print(f"  {name:{WIDTH}} {lowest:>10} {middle:>10}   {ratio}{failed}", flush=True)
 
 
 def interleave(sides: Mapping[str, Side], *, rounds: int, warm_up: int = 1) -> dict[str, list[float]]:
@@ -71,8 +75,8 @@ def interleave(sides: Mapping[str, Side], *, rounds: int, warm_up: int = 1) -> d
 
 
 def ratio_text(ours: list[float], others: list[float]) -> str:
-    """The median of the ratios, with how many times that is faster where it is much."""
-    ratio = median(a / b for a, b in zip(ours, others, strict=True))
+    """The median of the ratios, with how many times that is faster where it is much. NaN is left out."""
+    ratio = median(a / b for a, b in zip(ours, others, strict=True) if not isnan(b))
     return f"{ratio:.2f}  ({1 / ratio:.1f}× faster)" if ratio < 0.67 else f"{ratio:.2f}"
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from jupyter_core.paths import jupyter_runtime_dir
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 """For jupyter_client's kernels, which write to our terminal otherwise."""
+
+PATIENCE = 30.0
+"""Seconds that each of many kernels has to be ready, and to execute, before it counts as failed."""
 
 
 @contextmanager
@@ -61,7 +65,10 @@ async def peer_end(manager: AsyncKernelManager, client: AsyncKernelClient, *, no
 
 
 async def many_peer(count: int) -> tuple[float, float]:
-    """So many of its kernels at once: seconds until all have executed, and until all were ended politely."""
+    """So many of its kernels at once: seconds until all have executed, and until all were ended politely.
+
+    Both are NaN where a kernel failed, as when somebody took its port meanwhile.
+    """
     manager = AsyncMultiKernelManager(connection_dir=jupyter_runtime_dir())
 
     async def one() -> None:
@@ -69,8 +76,8 @@ async def many_peer(count: int) -> tuple[float, float]:
         client: Any = manager.get_kernel(kernel_id).client()  # declared as the blocking one
         client.start_channels(hb=False)  # whose thread may block the end for ever where a kernel died
         try:
-            await client.wait_for_ready(timeout=60)
-            await client.execute("1", reply=True, timeout=60)
+            await client.wait_for_ready(timeout=PATIENCE)
+            await client.execute("1", reply=True, timeout=PATIENCE)
         finally:
             client.stop_channels()
 
@@ -80,6 +87,7 @@ async def many_peer(count: int) -> tuple[float, float]:
     async with asyncio.timeout(60):
         await manager.shutdown_all()
     end = time.perf_counter()
-    if failed := [outcome for outcome in outcomes if outcome is not None]:  # as when a port was taken
+    if failed := [outcome for outcome in outcomes if outcome is not None]:
         print(f"\njupyter_client: {len(failed)} of {count} kernels failed: {failed[0]}")
+        return nan, nan
     return middle - start, end - middle
