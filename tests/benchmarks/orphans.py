@@ -31,9 +31,10 @@ asyncio.run(main())
 PEER = """
 import asyncio, sys
 from jupyter_client.multikernelmanager import AsyncMultiKernelManager
+from jupyter_core.paths import jupyter_runtime_dir
 
 async def main():
-    manager = AsyncMultiKernelManager()
+    manager = AsyncMultiKernelManager(connection_dir=jupyter_runtime_dir())
     for _ in range(int(sys.argv[1])):
         client = manager.get_kernel(await manager.start_kernel(kernel_name="python3")).client()
         client.start_channels(hb=False)
