@@ -82,8 +82,11 @@ async def started(program: Path, *arguments: str | Path) -> asyncio.subprocess.P
     )
 
 
-async def test_the_guides_write_a_kernel_and_a_client_that_understand_each_other(tmp_path: Path) -> None:
-    """Their code, put together; the kernel registers, and ends when the client asks it to."""
+async def test_the_guides_write_a_kernel_and_a_client_that_understand_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their code, put together; the kernel registers, and ends when the client asks it to. All is valid."""
+    monkeypatch.setenv("JUPYTER_PROTOCOL_VALIDATE", "1")
     kernel, client, file = tmp_path / "kernel.py", tmp_path / "client.py", tmp_path / "kernel.json"
     kernel.write_text(blocks("writing_a_kernel", "python"), encoding="utf-8")
     client.write_text(blocks("writing_a_client", "python"), encoding="utf-8")

@@ -50,6 +50,7 @@ class KernelSockets(SocketsBase):
         *,
         session: Session | None = None,
         on_message: OnMessage | None = None,
+        validate: bool | None = None,
         registration_timeout: float = REGISTRATION_TIMEOUT,
     ) -> Self:
         """The sockets of a kernel that was started with this file, whatever its launcher wrote into it.
@@ -65,7 +66,7 @@ class KernelSockets(SocketsBase):
         Source: How kernels work, "Connection files"; JEP 66, "Kernel Handshaking pattern".
         """
         file = KernelFile.load(path)
-        sockets = cls(file.connection_info, session=session, on_message=on_message)
+        sockets = cls(file.connection_info, session=session, on_message=on_message, validate=validate)
         sockets._file = file
         sockets._registration_timeout = registration_timeout
         return sockets

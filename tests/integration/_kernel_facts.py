@@ -25,6 +25,7 @@ SLOW_ERRORS = {
     "python": "import time; time.sleep(0.3); 1/0",
     "bash": "sleep 0.3; cat /no/such/file",
     "R": "Sys.sleep(0.3); stop('no')",
+    "echo": "sleep 0.3\nfail no",
     "typescript": "await new Promise((done) => setTimeout(done, 300)); throw new Error('no')",
 }
 """Code that fails after some time, in each language: what is sent at once stands behind it in the queue."""

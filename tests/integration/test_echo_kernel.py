@@ -62,9 +62,10 @@ async def run(*command: str | Path, typed: str = "") -> tuple[int, str, str]:
 @pytest.mark.parametrize(
     ("case", "ran", "skipped"), [("EchoTests", 12, ["test_pager"]), ("EchoWelcomeTests", 1, [])]
 )
-async def test_it_passes_jupyter_kernel_test(case, ran, skipped):
-    """All of it, but for pagers, which the language does not have."""
+async def test_it_passes_jupyter_kernel_test(case, ran, skipped, monkeypatch):
+    """All of it, but for pagers, which the language does not have; sending what is invalid would fail."""
     pytest.importorskip("jupyter_kernel_test")
+    monkeypatch.setenv("JUPYTER_PROTOCOL_VALIDATE", "1")
     _, output, errors = await run(sys.executable, CONFORMANCE, case)
     assert json.loads(output) == {"ran": ran, "skipped": skipped, "failed": []}, errors
 

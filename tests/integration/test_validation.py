@@ -9,7 +9,7 @@ from jupyter_protocol import Message, messages
 
 from ._bare_talk import START, Talk, running
 from ._kernel_facts import READS, SLOW_ERRORS
-from ._kinds import BASH, DENO, IPYKERNEL6, IR, PYTHON3, XEUS, Kind, require
+from ._kinds import BASH, DENO, ECHO, IPYKERNEL6, IR, PYTHON3, XEUS, Kind, require
 
 DEBUG_INFO = {"type": "request", "seq": 1, "command": "debugInfo", "arguments": {}}
 
@@ -36,6 +36,7 @@ DEVIATIONS: dict[Kind, dict[str, str]] = {
         "comm_open header.username": "it is an empty object",
     },
     DENO: {},
+    ECHO: {},
 }
 """All that is invalid of what a kernel sends in the conversation below, by type and field, and how."""
 

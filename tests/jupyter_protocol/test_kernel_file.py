@@ -17,6 +17,7 @@ from jupyter_protocol import (
     CHANNELS,
     ClientSockets,
     ConnectionInfo,
+    InvalidMessage,
     InvalidSignature,
     KernelSockets,
     MalformedMessage,
@@ -375,3 +376,11 @@ async def test_session_and_packer_are_those_of_the_file_or_given(path: Path) -> 
     session = Session("another")
     assert KernelSockets.from_file(path).session.packer.name == "msgpack"
     assert KernelSockets.from_file(path, session=session).session is session
+
+
+async def test_what_is_sent_may_be_validated(path: Path) -> None:
+    """As with sockets that are made without a file."""
+    ConnectionInfo().write(path)
+    async with KernelSockets.from_file(path, validate=True) as kernel:
+        with pytest.raises(InvalidMessage, match="execution_state"):
+            kernel.send("iopub", messages.new_message("status", {}))
