@@ -100,10 +100,11 @@ def launch(
     one for this loop, for as long as kernels of it are open). ``on_event(event)`` hears everything from the
     first progress on. ``trace`` is shown every message that passes, without secrets (see `log_trace`).
 
-    ``transport`` is ``"auto"``, ``"ipc"`` or ``"tcp"``; what was chosen, and why, is logged. ``encryption``
-    is ``"auto"`` (on tcp, for kernels that declare it), ``"required"`` or ``"disabled"``; ``packer`` is
-    ``"json"`` or, for ipykernel, ``"msgpack"``. Of stdout and
-    stderr the end is always kept; ``output`` gets all of it besides: a `Path` of a file to add it to, a
+    ``transport`` is ``"auto"``, ``"ipc"`` or ``"tcp"``, or one way to tcp ports: ``"own-ports"`` (the kernel
+    writes them into its file), ``"handshake"`` (JEP 66), ``"picked-ports"`` (we choose them); what was
+    chosen, and why, is logged. ``encryption`` is ``"auto"`` (on tcp, for kernels that declare it),
+    ``"required"`` or ``"disabled"``; ``packer`` is ``"json"`` or, for ipykernel, ``"msgpack"``. Of stdout
+    and stderr the end is always kept; ``output`` gets all of it besides: a `Path` of a file to add it to, a
     callable for each line, or ``"inherit"`` for our stderr.
 
     With ``forkserver`` an ipykernel is forked from a process that has imported it, several times as fast as

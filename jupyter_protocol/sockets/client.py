@@ -18,7 +18,8 @@ class ClientSockets(SocketsBase):
 
     The kernel need not be there yet. ``iopub`` has an unlimited receive queue, so that a busy application
     loses no output; shell, control and stdin share an identity, without which a kernel's input requests
-    would not arrive. Heartbeat is apart, in `Heartbeat`.
+    would not arrive. Heartbeat is apart, in `Heartbeat`. ``validate``, ``refused`` and ``invalid`` are those
+    of `SocketsBase`; ``linger`` is how many milliseconds messages have to leave when closing (1000).
 
     Source: Messaging in Jupyter, "Introduction"; JEP 65 for subscribing before connecting.
     """

@@ -130,4 +130,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="A Jupyter kernel that echoes.")
     parser.add_argument("-f", dest="connection_file", required=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # interrupts come as messages
-    asyncio.run(main(parser.parse_args().connection_file))
+    arguments, _ = parser.parse_known_args()  # `jupyter run FILE` hands its own arguments on to the kernel
+    asyncio.run(main(arguments.connection_file))
