@@ -40,6 +40,7 @@ class LaunchOptions(TypedDict, total=False):
     prefix: Sequence[str]
     transport: Transport
     encryption: Encryption
+    packer: str
     output: Output
     startup_timeout: float
     unresponsive_after: float | None
