@@ -47,6 +47,10 @@ class CanKnock(Protocol):
         ...
 
 
+NEEDED = ("shell", "iopub", "control")
+"""The channels without which no kernel can be talked to; nobody asks for input without stdin."""
+
+
 class ZMQChannels:
     """Channels over a kernel's ZMQ sockets. Make them with `open`."""
 
@@ -59,7 +63,14 @@ class ZMQChannels:
 
     @classmethod
     async def open(cls, connection_info: ConnectionInfo, *, session: Session | None = None) -> "ZMQChannels":
-        """Connect; the kernel need not be there yet. Cancelling it leaves nothing open."""
+        """Connect; the kernel need not be there yet. Cancelling it leaves nothing open.
+
+        Raises `OSError`, and `ValueError` for connection information that cannot be used, such as one that
+        lacks the port of a channel which every kernel has.
+        """
+        for channel in NEEDED if connection_info.transport == "tcp" else ():
+            if not connection_info.port(channel):
+                raise ValueError(f"{channel}_port is 0: the kernel has not said yet where it listens")
         sockets = ClientSockets(connection_info, session=session)
         channels = cls(sockets)
         await sockets.__aenter__()

@@ -24,10 +24,18 @@ from .messages.message import Frame
 log = logging.getLogger(__name__)
 
 # Plain numbers: the operators of zmq's enumerations are slow.
-_NOBLOCK, _EVENTS, _POLLIN, _POLLOUT = int(zmq.NOBLOCK), int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.POLLOUT)
+_EVENTS, _POLLIN, _POLLOUT = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.POLLOUT)
+_NOBLOCK, _SNDMORE = int(zmq.NOBLOCK), int(zmq.SNDMORE)
 
 RECEIVED_UNCOPIED = 64 * 1024
 """Bytes from which on a frame is received as a memoryview of ZMQ's own memory."""
+
+SENT_UNCOPIED = 1024 * 1024
+"""Bytes from which on a frame is sent from where it is, if it cannot change: bytes, or what was received.
+
+Below, copying takes hardly longer than handing over. From the first such frame on pyzmq keeps a thread and
+seven descriptors, to the end of the process.
+"""
 
 MESSAGES_PER_WAKEUP = 64
 """How many messages of one socket are delivered before the loop serves others."""
@@ -37,20 +45,20 @@ class Pump:
     """Moves messages between one ZMQ socket and callbacks on one loop.
 
     ``on_frames(frames)`` is called for each message received, whose large frames are memoryviews; what it
-    raises is logged. The socket belongs
-    to the pump from here on: `close` closes it, and so does a failure here. Must be made and used in the
-    loop's thread.
+    raises is logged. The socket belongs to the pump from here on: `close` closes it, and so does a failure
+    here. Must be made and used in the loop's thread.
     """
 
     def __init__(self, zmq_socket: zmq.Socket[bytes], on_frames: Callable[[list[Any]], None]) -> None:
         self._socket = zmq_socket
         self._on_frames = on_frames
-        self._outbox: deque[list[bytes]] = deque()
+        self._outbox: deque[list[Frame]] = deque()
         self._unsent = 0
         self._drained: asyncio.Future[None] | None = None
         self._paused = False
         self._scheduled = False
         self._loop = asyncio.get_running_loop()
+        zmq_socket.copy_threshold = SENT_UNCOPIED
         try:
             self._fd = int(zmq_socket.getsockopt(zmq.FD))
             self._stop_watching = _watch(self._loop, self._fd, self._wake_up)
@@ -72,8 +80,8 @@ class Pump:
     def send(self, frames: Sequence[Frame]) -> None:
         """Send, or keep in order until ZMQ has room again. Never blocks."""
         if self._outbox or not self._try_send(frames):
-            # A copy: the caller may change a buffer before it leaves.
-            self._outbox.append([bytes(frame) for frame in frames])
+            # A copy of what the caller may change before it leaves.
+            self._outbox.append([frame if _stays(frame) else bytes(frame) for frame in frames])
         self._schedule()
 
     async def drain(self) -> None:
@@ -178,18 +186,37 @@ class Pump:
 
     def _try_send(self, frames: Sequence[Frame]) -> bool:
         try:
-            # Copied once: without that, pyzmq keeps a thread and seven descriptors to the end of the process.
-            self._socket.send_multipart(frames, _NOBLOCK)
+            if any(map(_stays, frames)):
+                self._send_uncopied(frames)
+            else:
+                self._socket.send_multipart(frames, _NOBLOCK)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:  # a ROUTER whose peer is gone: the message has nobody to go to
             log.debug("A message could not be sent: %s", error)
         return True
 
+    def _send_uncopied(self, frames: Sequence[Frame]) -> None:
+        for frame in frames[:-1]:
+            self._socket.send(frame, _NOBLOCK | _SNDMORE, copy=not _stays(frame))
+        self._socket.send(frames[-1], _NOBLOCK, copy=not _stays(frames[-1]))
+
     def _wake_drainers(self) -> None:
         if self._drained is not None:
             self._drained.set_result(None)
             self._drained = None
+
+
+def _stays(frame: Frame) -> bool:
+    """Whether a frame is worth sending uncopied, and stays as it is until it has left."""
+    if type(frame) is bytes:
+        return len(frame) >= SENT_UNCOPIED
+    # A view that is read-only is no promise: what it looks at may still change.
+    return (
+        type(frame) is memoryview
+        and frame.nbytes >= SENT_UNCOPIED
+        and isinstance(frame.obj, bytes | zmq.Frame)
+    )
 
 
 def _watch(loop: asyncio.AbstractEventLoop, fd: int, callback: Callable[[], None]) -> Callable[[], None]:

@@ -59,10 +59,15 @@ def error_reply(
     metadata: JSONDict | None = None,
     buffers: Sequence[Frame] | None = None,
 ) -> Message:
-    """The failing reply to any request; its type follows from ``parent`` ("Request-Reply")."""
+    """The failing reply to any request; its type follows from ``parent`` ("Request-Reply").
+
+    Raises `ValueError` for an ``execute_request`` without ``execution_count``, which each reply to it has.
+    """
     content: JSONDict = {"status": "error", "ename": ename, "evalue": evalue, "traceback": list(traceback)}
     if execution_count is not None:
         content["execution_count"] = execution_count
+    elif parent.msg_type == "execute_request":
+        raise ValueError("execution_count is missing: a failed execution has one too")
     msg_type = parent.msg_type.removesuffix("_request") + "_reply"
     return new_reply(msg_type, content, parent=parent, metadata=metadata, buffers=buffers)
 

@@ -140,6 +140,9 @@ class SocketsBase:
     def send(self, channel: str, message: Message) -> None:
         """Send a message. Never blocks; what ZMQ has no room for waits, in order (see `drain`).
 
+        A buffer may be changed as soon as this returns: it is copied. Not so from 1 MiB on where it cannot
+        change, being ``bytes``, a buffer that was received, or a memoryview of one of these.
+
         Raises `ChannelClosed` when closed or for a channel without sending, `InvalidMessage` for a message
         that cannot be packed or, with ``validate``, is not what the specification says, `RuntimeError` in
         another loop, thread or process.
@@ -245,7 +248,7 @@ class SocketsBase:
     def _why_not(self, channel: str) -> str:
         if self._closed:
             return "the sockets are closed"
-        return "there is no such channel" if self._pumps else "the sockets are not open yet"
+        return "it is not one of " + ", ".join(self._pumps) if self._pumps else "the sockets are not open yet"
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -4,6 +4,7 @@ import os
 
 import zmq
 
+from ..connection import ConnectionInfo
 from ..exceptions import ChannelClosed
 from ..messages.message import Message
 from .base import SocketsBase
@@ -13,6 +14,10 @@ SEND_QUEUE = 1000
 """Messages that ZMQ keeps for a kernel that does not read; more wait in the order they were sent."""
 
 
+CONNECTED = ("iopub", "shell", "control", "stdin")
+"""The channels in the order in which they are connected: subscribed before anything can be asked."""
+
+
 class ClientSockets(SocketsBase):
     """Connects shell, control and stdin (both ways) and iopub (receiving, subscribed to everything).
 
@@ -20,6 +25,9 @@ class ClientSockets(SocketsBase):
     loses no output; shell, control and stdin share an identity, without which a kernel's input requests
     would not arrive. Heartbeat is apart, in `Heartbeat`. ``validate``, ``refused`` and ``invalid`` are those
     of `SocketsBase`; ``linger`` is how many milliseconds messages have to leave when closing (1000).
+
+    A tcp port of 0 is no address: that channel is not connected, and ``send`` raises `ChannelClosed` for it.
+    Entering raises `ValueError` when all are 0, as in the file of a kernel that has not chosen its ports yet.
 
     Source: Messaging in Jupyter, "Introduction"; JEP 65 for subscribing before connecting.
     """
@@ -53,8 +61,11 @@ class ClientSockets(SocketsBase):
         super().send(channel, message)
 
     def _open(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+        channels = _named(self._info)
+        if not channels:
+            raise ValueError("the ports are all 0: the kernel has not said yet where it listens")
         identity = os.urandom(16).hex().encode()
-        for channel in ("iopub", "shell", "control", "stdin"):
+        for channel in channels:
             sock = connecting_socket(context, zmq.SUB if channel == "iopub" else zmq.DEALER, self._info)
             try:
                 if channel == "iopub":
@@ -68,3 +79,8 @@ class ClientSockets(SocketsBase):
             except BaseException:
                 sock.close()
                 raise
+
+
+def _named(info: ConnectionInfo) -> list[str]:
+    """The channels that have an address."""
+    return [channel for channel in CONNECTED if info.transport == "ipc" or info.port(channel)]

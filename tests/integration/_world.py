@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from zmq.utils.garbage import gc
 
 LINUX = sys.platform == "linux"
 
@@ -85,6 +86,7 @@ def nothing_stays_behind(world: World) -> Iterator[None]:
         return {kind: what for kind, what in found.items() if what}
 
     yield
+    gc.stop()  # pyzmq's own thread, which large frames are handed over to, stays otherwise
     deadline = time.monotonic() + LEAVING
     while (left := leftovers()) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -19,7 +19,7 @@ class LazyKernel:
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         self._shell = context.socket(zmq.ROUTER)
         port = self._shell.bind_to_random_port("tcp://127.0.0.1")
-        self.info = ConnectionInfo(shell_port=port, iopub_port=port, control_port=port, stdin_port=port)
+        self.info = ConnectionInfo(shell_port=port)  # the descriptor would tell of other connections too
 
     def take_the_first(self) -> None:
         """Take one message, and see that there is another, of which the descriptor tells no more."""

@@ -205,7 +205,14 @@ def test_an_error_reply_takes_its_type_from_its_parent() -> None:
         "execution_count": 4,
     }
     assert (reply.idents, reply.metadata, reply.buffers) == (REQUEST.idents, {"m": 1}, [b"b"])
-    assert "execution_count" not in messages.error_reply(REQUEST, "E", "v").content
+    completion = messages.complete_request("a")
+    assert "execution_count" not in messages.error_reply(completion, "E", "v").content
+
+
+def test_a_failed_execution_has_a_count_too() -> None:
+    """Clients show it in their prompt, and fall over a reply without it."""
+    with pytest.raises(ValueError, match="execution_count is missing"):
+        messages.error_reply(messages.execute_request("1 / 0"), "E", "v")
 
 
 def test_a_subshell_is_chosen_in_the_header() -> None:

@@ -5,6 +5,7 @@ import itertools
 import logging
 import os
 import select
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -12,11 +13,13 @@ from typing import Any
 
 import pytest
 import zmq
+from zmq.utils.garbage import gc
 
 from jupyter_protocol import ChannelClosed, _pump
 from jupyter_protocol._pump import (
     MESSAGES_PER_WAKEUP,
     RECEIVED_UNCOPIED,
+    SENT_UNCOPIED,
     Pump,
     ThreadWatcher,
 )
@@ -561,6 +564,7 @@ class TestThreadWatcher:
 LARGE = RECEIVED_UNCOPIED
 
 
+@pytest.mark.usefixtures("handed_over")
 @pytest.mark.parametrize("size", [LARGE - 1, LARGE, 50 * LARGE])
 async def test_large_frames_arrive_whole_and_are_not_copied(size: int, context: Context) -> None:
     """From some size on they are views of what ZMQ received."""
@@ -594,3 +598,37 @@ async def test_what_was_sent_may_be_changed_at_once(context: Context) -> None:
     for pump in pumps:
         pump.close(0)
     assert {bytes(frame[:1]) for frame in frames} == {b"a"}
+
+
+def memoryview_of_received(data: bytes) -> memoryview:
+    """What arrived somewhere else, to be passed on."""
+    return memoryview(zmq.Frame(data))
+
+
+@pytest.fixture
+def handed_over() -> Iterator[None]:
+    """What pyzmq keeps for frames that are sent uncopied ends with the test that needed it."""
+    yield
+    gc.stop()
+
+
+@pytest.mark.usefixtures("handed_over")
+@pytest.mark.parametrize("offer", [bytes, memoryview, memoryview_of_received])
+@pytest.mark.parametrize("room", [0, 1])
+async def test_a_large_frame_that_cannot_change_is_sent_from_where_it_is(
+    offer: Callable[[bytes], Any], room: int, context: Context
+) -> None:
+    """Also when it waits for room; it is let go once it has left."""
+    data = offer(os.urandom(SENT_UNCOPIED))
+    held = sys.getrefcount(data)
+    near, far = ends(context, room=room)
+    inbox = Inbox()
+    async with pumping(near, print) as pump:
+        for _ in range(5):
+            pump.send([b"small", data, b"last"])
+        assert sys.getrefcount(data) >= held + 5
+        async with pumping(far, inbox):
+            assert await inbox.until(5) == [[b"small", data, b"last"]] * 5
+        inbox.frames.clear()
+        while sys.getrefcount(data) > held:  # noqa: ASYNC110 - pyzmq's thread tells nobody
+            await asyncio.sleep(0)

@@ -678,6 +678,26 @@ async def test_ports_are_those_really_bound(ip: str) -> None:
         assert again.connection_info == kernel.connection_info
 
 
+async def test_connecting_to_ports_that_are_not_known_yet_is_an_error(tcp: ConnectionInfo) -> None:
+    """ZMQ would wait there for ever, without a word."""
+    sockets = ClientSockets(tcp.with_port("hb", 1))
+    with pytest.raises(ValueError, match="the ports are all 0"):
+        await sockets.__aenter__()
+    assert sockets.closed
+
+
+async def test_a_channel_without_a_port_is_left_out(tcp: ConnectionInfo) -> None:
+    """Whoever only listens to iopub needs no more than its port."""
+    async with (
+        asyncio.timeout(GUARD),
+        KernelSockets(tcp) as kernel,
+        ClientSockets(ConnectionInfo(iopub_port=kernel.connection_info.iopub_port, key=tcp.key)) as client,
+    ):
+        assert (await anext(client))[1].msg_type == "iopub_welcome"
+        with pytest.raises(ChannelClosed, match="'shell' cannot be sent on: it is not one of iopub"):
+            client.send("shell", messages.kernel_info_request())
+
+
 @posix_only
 async def test_ipc_sockets_are_files_that_are_removed(tmp_path: Path) -> None:
     """Numbers that are 0 are filled in."""
@@ -756,8 +776,9 @@ class TestCurve:
         self, ends: type[ClientSockets]
     ) -> None:
         """And everything is released."""
+        info = ConnectionInfo(shell_port=1, curve_publickey="short", curve_secretkey="secret")
         with pytest.raises(OSError, match=r".") as caught:
-            await ends(ConnectionInfo(curve_publickey="short", curve_secretkey="secret")).__aenter__()
+            await ends(info).__aenter__()
         assert "secret" not in str(caught.value)
         assert SharedContext._current is None
 
