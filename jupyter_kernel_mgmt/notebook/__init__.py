@@ -1,5 +1,6 @@
 """Run notebooks on kernels. Needs the extra ``notebook``."""
 
+from .batch import Outcome, run_all
 from .choosing import Choice, choose_kernel
 from .events import (
     CellFinished,
@@ -26,8 +27,10 @@ from .run import NotebookRun, RunOptions
 __all__ = [
     # running
     "NotebookRun",
+    "Outcome",
     "RunOptions",
     "execute_notebook",
+    "run_all",
     # which kernel
     "Choice",
     "choose_kernel",

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode, ValidationError
-from nbformat.validator import normalize
+from nbformat.corpus.words import generate_corpus_id
+from nbformat.v4 import nbjson
 
 from .exceptions import InvalidNotebook
 
@@ -24,7 +26,7 @@ def read(source: Source) -> NotebookNode:
     it is none, also for a file that cannot be read.
     """
     if isinstance(source, Mapping):
-        return _checked(nbformat.from_dict(copy.deepcopy(dict(source))), "the notebook")
+        return _checked(copy.deepcopy(dict(source)), "the notebook")
     path = Path(source)
     try:
         text = path.read_text(encoding="utf-8")
@@ -32,7 +34,12 @@ def read(source: Source) -> NotebookNode:
         raise InvalidNotebook(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InvalidNotebook(f"{path} is no notebook: it is not text in UTF-8") from error
-    return _checked(_parsed(text, path), str(path))
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        what = f"it is not JSON ({error})" if text.strip() else "it is empty"
+        raise InvalidNotebook(f"{path} is no notebook: {what}") from error
+    return _checked(found, str(path))
 
 
 async def read_in_thread(source: Source) -> NotebookNode:
@@ -40,32 +47,35 @@ async def read_in_thread(source: Source) -> NotebookNode:
     return await asyncio.to_thread(read, source)
 
 
-def _parsed(text: str, path: Path) -> NotebookNode:
-    try:
-        notebook: NotebookNode = nbformat.reader.reads(text)
-    except nbformat.reader.NotJSONError as error:
-        what = "it is empty" if not text.strip() else "it is not JSON"
-        raise InvalidNotebook(f"{path} is no notebook: {what}") from error
-    except Exception as error:  # what is JSON, and no notebook, makes nbformat fail in many ways
-        raise InvalidNotebook(f"{path} is no notebook: {type(error).__name__}: {error}") from error
-    return notebook
-
-
-def _checked(notebook: NotebookNode, name: str) -> NotebookNode:
-    if "nbformat" not in notebook:
+def _checked(found: Any, name: str) -> NotebookNode:
+    if not isinstance(found, dict) or "nbformat" not in found:
         raise InvalidNotebook(f"{name} is no notebook: it is JSON without the field nbformat")
-    version = notebook["nbformat"]
+    version = found["nbformat"]
     if not isinstance(version, int) or version not in nbformat.versions:
         known = ", ".join(map(str, sorted(nbformat.versions)))
         raise InvalidNotebook(f"{name} is of nbformat {version!r}; known are {known}")
     try:
-        _, notebook = normalize(nbformat.convert(notebook, 4))  # two cells may have been given one id
-        nbformat.validate(notebook)
+        if version != 4:
+            found = nbformat.convert(nbformat.versions[version].to_notebook_json(found), 4)
+        _give_ids(found)
+        nbformat.validate(found)
+        notebook: NotebookNode = nbjson.to_notebook(found)
     except ValidationError as error:
         raise InvalidNotebook(f"{name} is no valid notebook: {_place(error)}{_short(error)}") from error
-    except Exception as error:  # of converting what says it is old and is not as the old ones were
+    except Exception as error:  # what says it is a notebook and is not makes nbformat fail in many ways
         raise InvalidNotebook(f"{name} is no valid notebook: {type(error).__name__}: {error}") from error
     return notebook
+
+
+def _give_ids(notebook: dict[str, Any]) -> None:
+    """One to each cell of its own: copies of a cell may have that of the first, and older tools gave none."""
+    if notebook["nbformat_minor"] < 5:
+        return
+    seen: set[str] = set()
+    for cell in notebook["cells"]:
+        if cell.setdefault("id", generate_corpus_id()) in seen:
+            cell["id"] = generate_corpus_id()
+        seen.add(cell["id"])
 
 
 def _place(error: ValidationError) -> str:

@@ -25,9 +25,9 @@ def seconds(cell: Cell, timeout: "float | Callable[[Cell], float | None] | None"
 
 
 def tags(cell: Cell) -> list[str]:
-    """The cell's tags; none where they are not a list, as some tools leave them."""
-    found = cell["metadata"].get("tags")
-    return [tag for tag in found if isinstance(tag, str)] if isinstance(found, list) else []
+    """The cell's tags."""
+    found: list[str] = cell["metadata"].get("tags", [])
+    return found
 
 
 def source(cell: Cell) -> str:
