@@ -1,130 +1,30 @@
-"""Find kernel types, launch kernels, talk to them, restart and end them: asyncio, and nothing else."""
+"""Find kernel types, launch kernels, talk to them, restart and end them: asyncio, and nothing else.
 
-from ._output_log import OutputDropped
-from ._pool_stock import PoolMetrics
-from ._restart_policy import Backoff
-from .channels import Channels
-from .client import KernelClient
-from .comms import Comm
-from .discovery import KernelFinder, find_kernels
-from .events import (
-    ExecutionStateChanged,
-    KernelEvent,
-    KernelExited,
-    KernelState,
-    LaunchProgress,
-    Responsive,
-    RestartGaveUp,
-    RestartScheduled,
-    StateChanged,
-    Unresponsive,
-)
-from .exceptions import (
-    ClientClosed,
-    ExecutionAborted,
-    ExecutionError,
-    ExecutionInterrupted,
-    ExecutionTimeout,
-    KernelDied,
-    KernelError,
-    KernelRestarted,
-    KernelUnresponsive,
-    LaunchError,
-    NoReply,
-    NoSuchKernel,
-    NoSuchProvider,
-    NotOwned,
-    RestartFailed,
-    StartupTimeout,
-    SubshellError,
-    Unsupported,
-)
-from .execution import Execution
-from .kernel import Kernel
-from .launcherbase import BlockingLauncherBase, KernelLauncherBase
-from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest, Limits
-from .managerbase import BlockingManagerBase, CanRestart, KernelManagerBase, ProcessState
-from .opening import connect, launch
-from .pool import KernelPool
-from .providerbase import BlockingProviderBase, KernelProviderBase
-from .providers.pyimport import IPykernelProvider
-from .providers.spec import KernelSpecProvider
-from .restarter import KernelRestarter
-from .results import ExecutionResult, InterruptOutcome
-from .subproc import SubprocessLauncher
-from .wire_trace import TraceEntry, WireTrace, log_trace, trace_to_file
+The public names are in ``_public``. They are imported when the first of them is asked for, so that what lies
+in the package and needs none, as the command's ``--help``, does not wait for sockets and codecs.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._public import *  # noqa: F403
+    from ._public import __all__ as __all__
 
 __version__ = "1.0.0.dev0"
 
-__all__ = [
-    # for applications
-    "Backoff",
-    "Comm",
-    "Execution",
-    "ExecutionResult",
-    "InterruptOutcome",
-    "Kernel",
-    "KernelClient",
-    "KernelFinder",
-    "KernelPool",
-    "KernelRestarter",
-    "KernelState",
-    "OutputDropped",
-    "PoolMetrics",
-    "connect",
-    "find_kernels",
-    "launch",
-    # what happens to a kernel
-    "ExecutionStateChanged",
-    "ExitInfo",
-    "KernelEvent",
-    "KernelExited",
-    "LaunchProgress",
-    "Responsive",
-    "RestartGaveUp",
-    "RestartScheduled",
-    "StateChanged",
-    "Unresponsive",
-    # for people who debug kernels
-    "TraceEntry",
-    "WireTrace",
-    "log_trace",
-    "trace_to_file",
-    # for provider authors
-    "BlockingLauncherBase",
-    "BlockingManagerBase",
-    "BlockingProviderBase",
-    "Channels",
-    "KernelLauncherBase",
-    "KernelManagerBase",
-    "CanRestart",
-    "KernelProviderBase",
-    "KernelTypeInfo",
-    "LaunchRequest",
-    "Limits",
-    "Launched",
-    "ProcessState",
-    "SubprocessLauncher",
-    # providers that come with the package
-    "IPykernelProvider",
-    "KernelSpecProvider",
-    # errors
-    "ClientClosed",
-    "ExecutionAborted",
-    "ExecutionError",
-    "ExecutionInterrupted",
-    "ExecutionTimeout",
-    "KernelDied",
-    "KernelError",
-    "KernelRestarted",
-    "KernelUnresponsive",
-    "LaunchError",
-    "NoReply",
-    "NoSuchKernel",
-    "NoSuchProvider",
-    "NotOwned",
-    "RestartFailed",
-    "StartupTimeout",
-    "SubshellError",
-    "Unsupported",
-]
+if not TYPE_CHECKING:  # a type checker would believe that every name exists
+
+    def __getattr__(name: str) -> object:
+        if name.startswith("_") and name != "__all__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        public = import_module("._public", __name__)
+        try:
+            value = getattr(public, name)
+        except AttributeError:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *import_module("._public", __name__).__all__})

@@ -1,0 +1,128 @@
+"""The names that users import; the package takes them from here when the first one is asked for."""
+
+from ._output_log import OutputDropped
+from ._pool_stock import PoolMetrics
+from ._restart_policy import Backoff
+from .channels import Channels
+from .client import KernelClient
+from .comms import Comm
+from .discovery import KernelFinder, find_kernels
+from .events import (
+    ExecutionStateChanged,
+    KernelEvent,
+    KernelExited,
+    KernelState,
+    LaunchProgress,
+    Responsive,
+    RestartGaveUp,
+    RestartScheduled,
+    StateChanged,
+    Unresponsive,
+)
+from .exceptions import (
+    ClientClosed,
+    ExecutionAborted,
+    ExecutionError,
+    ExecutionInterrupted,
+    ExecutionTimeout,
+    KernelDied,
+    KernelError,
+    KernelRestarted,
+    KernelUnresponsive,
+    LaunchError,
+    NoReply,
+    NoSuchKernel,
+    NoSuchProvider,
+    NotOwned,
+    RestartFailed,
+    StartupTimeout,
+    SubshellError,
+    Unsupported,
+)
+from .execution import Execution
+from .kernel import Kernel
+from .launcherbase import BlockingLauncherBase, KernelLauncherBase
+from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest, Limits
+from .managerbase import BlockingManagerBase, CanRestart, KernelManagerBase, ProcessState
+from .opening import connect, launch
+from .pool import KernelPool
+from .providerbase import BlockingProviderBase, KernelProviderBase
+from .providers.pyimport import IPykernelProvider
+from .providers.spec import KernelSpecProvider
+from .restarter import KernelRestarter
+from .results import ExecutionResult, InterruptOutcome
+from .subproc import SubprocessLauncher
+from .wire_trace import TraceEntry, WireTrace, log_trace, trace_to_file
+
+__all__ = [
+    # for applications
+    "Backoff",
+    "Comm",
+    "Execution",
+    "ExecutionResult",
+    "InterruptOutcome",
+    "Kernel",
+    "KernelClient",
+    "KernelFinder",
+    "KernelPool",
+    "KernelRestarter",
+    "KernelState",
+    "OutputDropped",
+    "PoolMetrics",
+    "connect",
+    "find_kernels",
+    "launch",
+    # what happens to a kernel
+    "ExecutionStateChanged",
+    "ExitInfo",
+    "KernelEvent",
+    "KernelExited",
+    "LaunchProgress",
+    "Responsive",
+    "RestartGaveUp",
+    "RestartScheduled",
+    "StateChanged",
+    "Unresponsive",
+    # for people who debug kernels
+    "TraceEntry",
+    "WireTrace",
+    "log_trace",
+    "trace_to_file",
+    # for provider authors
+    "BlockingLauncherBase",
+    "BlockingManagerBase",
+    "BlockingProviderBase",
+    "Channels",
+    "KernelLauncherBase",
+    "KernelManagerBase",
+    "CanRestart",
+    "KernelProviderBase",
+    "KernelTypeInfo",
+    "LaunchRequest",
+    "Limits",
+    "Launched",
+    "ProcessState",
+    "SubprocessLauncher",
+    # providers that come with the package
+    "IPykernelProvider",
+    "KernelSpecProvider",
+    # errors
+    "ClientClosed",
+    "ExecutionAborted",
+    "ExecutionError",
+    "ExecutionInterrupted",
+    "ExecutionTimeout",
+    "KernelDied",
+    "KernelError",
+    "KernelRestarted",
+    "KernelUnresponsive",
+    "LaunchError",
+    "NoReply",
+    "NoSuchKernel",
+    "NoSuchProvider",
+    "NotOwned",
+    "RestartFailed",
+    "StartupTimeout",
+    "SubshellError",
+    "Unsupported",
+]
