@@ -1,5 +1,6 @@
 """The exit codes of ``jupyter-kernels``, all of them."""
 
+import sys
 from enum import IntEnum
 
 
@@ -11,8 +12,10 @@ class ExitCode(IntEnum):
     USAGE = 2
     NO_KERNEL = 3
     KERNEL_LOST = 4
+    NO_NOTEBOOK = 65
     MISSING_EXTRA = 69
     BUG = 70
+    NOT_SAVED = 73
     TIMEOUT = 124
     INTERRUPTED = 130
     OUTPUT_CLOSED = 141
@@ -22,13 +25,15 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.OK: "all is well",
-    ExitCode.FAILED: "the code raised an error; doctor: something is wrong",
+    ExitCode.FAILED: "the code or a cell raised an error; doctor: something is wrong",
     ExitCode.USAGE: "the command was called in a wrong way",
     ExitCode.NO_KERNEL: "no kernel: none found, none of that type, or not started or reached",
     ExitCode.KERNEL_LOST: "the kernel died, was restarted, fell silent or went out of reach",
+    ExitCode.NO_NOTEBOOK: "a file that is to be run is no notebook",
     ExitCode.MISSING_EXTRA: "a package is missing that the extra 'cli' brings",
     ExitCode.BUG: "an error in this program; --debug shows where",
-    ExitCode.TIMEOUT: "the code ran longer than --timeout",
+    ExitCode.NOT_SAVED: "a notebook cannot be written, or another run is writing it",
+    ExitCode.TIMEOUT: "the code or a cell ran longer than --timeout",
     ExitCode.HUNG_UP: "ended by SIGHUP: the terminal was closed",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
     ExitCode.OUTPUT_CLOSED: "whoever read the output closed it, as head does",
@@ -48,8 +53,36 @@ def for_signal(signum: int) -> int:
 
 def for_error(error: Exception) -> ExitCode:
     """The code for an error of the package."""
-    from jupyter_kernel_mgmt.exceptions import LaunchError, NoSuchKernel, NoSuchProvider, Unsupported
+    from ..exceptions import LaunchError, NoSuchKernel, NoSuchProvider, Unsupported
 
     if isinstance(error, (NoSuchKernel, NoSuchProvider, LaunchError, Unsupported)):
         return ExitCode.NO_KERNEL
+    if "nbformat" in sys.modules and (code := _for_notebook_error(error)) is not None:
+        return code
     return ExitCode.KERNEL_LOST
+
+
+def _for_notebook_error(error: Exception) -> ExitCode | None:
+    from .. import notebook
+
+    match error:
+        case notebook.CellFailed(status=status):
+            return _FOR_STATUS.get(status, ExitCode.FAILED)
+        case notebook.InvalidNotebook():
+            return ExitCode.NO_NOTEBOOK
+        case notebook.NoKernelChosen():
+            return ExitCode.NO_KERNEL
+        case notebook.OutputInUse() | notebook.CannotSave():
+            return ExitCode.NOT_SAVED
+        case notebook.CannotResume():
+            return ExitCode.FAILED
+        case notebook.ParameterError():
+            return ExitCode.USAGE
+    return None
+
+
+_FOR_STATUS = {
+    "timeout": ExitCode.TIMEOUT,
+    "interrupted": ExitCode.INTERRUPTED,
+    "died": ExitCode.KERNEL_LOST,
+}
