@@ -1,0 +1,1 @@
+"""Running notebook documents."""
