@@ -102,21 +102,21 @@ def _forget_times(values: dict[str, Any]) -> None:
             values[name] = "some"
 
 
-def test_nbconvert_gives_the_same_notebook(short_directory: Path) -> None:
+def test_nbconvert_gives_the_same_notebook(directory: Path) -> None:
     """By --execute, with nothing else changed than its configuration."""
-    written(short_directory, CELLS)
+    written(directory, CELLS)
     for ours in (True, False):
-        ran = nbconvert(short_directory, ours=ours)
+        ran = nbconvert(directory, ours=ours)
         assert ran.returncode == 0, ran.stderr
-    assert comparable(short_directory / "ours.ipynb") == comparable(short_directory / "theirs.ipynb")
+    assert comparable(directory / "ours.ipynb") == comparable(directory / "theirs.ipynb")
 
 
-def test_nbconvert_allows_errors_when_asked(short_directory: Path) -> None:
-    written(short_directory, FAILING)
+def test_nbconvert_allows_errors_when_asked(directory: Path) -> None:
+    written(directory, FAILING)
     for ours in (True, False):
-        ran = nbconvert(short_directory, "--allow-errors", ours=ours)
+        ran = nbconvert(directory, "--allow-errors", ours=ours)
         assert ran.returncode == 0, ran.stderr
-    assert comparable(short_directory / "ours.ipynb") == comparable(short_directory / "theirs.ipynb")
+    assert comparable(directory / "ours.ipynb") == comparable(directory / "theirs.ipynb")
 
 
 @pytest.mark.parametrize(
@@ -128,23 +128,23 @@ def test_nbconvert_allows_errors_when_asked(short_directory: Path) -> None:
     ],
 )
 def test_nbconvert_fails_as_with_its_own(
-    cells: list[Any], options: list[str], expected: str, short_directory: Path
+    cells: list[Any], options: list[str], expected: str, directory: Path
 ) -> None:
     """The same exceptions, which its users catch."""
-    written(short_directory, cells)
+    written(directory, cells)
     for ours in (True, False):
-        ran = nbconvert(short_directory, *options, ours=ours)
+        ran = nbconvert(directory, *options, ours=ours)
         assert ran.returncode != 0
         assert expected in ran.stderr
 
 
-def test_papermill_gives_the_same_notebook(short_directory: Path) -> None:
+def test_papermill_gives_the_same_notebook(directory: Path) -> None:
     """With parameters, and with papermill's own metadata in each cell."""
-    written(short_directory, CALM)
+    written(directory, CALM)
     for ours in (True, False):
-        ran = papermill(short_directory, "-p", "who", "somebody", "--no-progress-bar", ours=ours)
+        ran = papermill(directory, "-p", "who", "somebody", "--no-progress-bar", ours=ours)
         assert ran.returncode == 0, ran.stderr
-    assert comparable(short_directory / "ours.ipynb") == comparable(short_directory / "theirs.ipynb")
+    assert comparable(directory / "ours.ipynb") == comparable(directory / "theirs.ipynb")
 
 
 @pytest.mark.parametrize(
@@ -156,25 +156,25 @@ def test_papermill_gives_the_same_notebook(short_directory: Path) -> None:
     ],
 )
 def test_papermill_fails_as_with_its_own(
-    cells: list[Any], options: list[str], expected: str, short_directory: Path
+    cells: list[Any], options: list[str], expected: str, directory: Path
 ) -> None:
     """And leaves the notebook with what was run."""
-    written(short_directory, cells)
+    written(directory, cells)
     for ours in (True, False):
-        ran = papermill(short_directory, *options, "--no-progress-bar", ours=ours)
+        ran = papermill(directory, *options, "--no-progress-bar", ours=ours)
         assert ran.returncode != 0
         assert expected in ran.stderr
     if cells is FAILING:
-        assert comparable(short_directory / "ours.ipynb") == comparable(short_directory / "theirs.ipynb")
+        assert comparable(directory / "ours.ipynb") == comparable(directory / "theirs.ipynb")
 
 
-def test_papermill_writes_output_where_it_is_told(short_directory: Path) -> None:
-    written(short_directory, CALM)
+def test_papermill_writes_output_where_it_is_told(directory: Path) -> None:
+    written(directory, CALM)
     for ours in (True, False):
         name = "ours.out" if ours else "theirs.out"
-        ran = papermill(short_directory, f"--stdout-file={name}", "--no-progress-bar", ours=ours)
+        ran = papermill(directory, f"--stdout-file={name}", "--no-progress-bar", ours=ours)
         assert ran.returncode == 0, ran.stderr
-    assert (short_directory / "ours.out").read_text() == (short_directory / "theirs.out").read_text() != ""
+    assert (directory / "ours.out").read_text() == (directory / "theirs.out").read_text() != ""
 
 
 def test_an_interrupt_reaches_the_thread() -> None:
