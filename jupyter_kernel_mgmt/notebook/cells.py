@@ -1,22 +1,24 @@
 """`CellRunner`: runs cells on one kernel, one after the other, and notes in each what became of it."""
 
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from jupyter_protocol import Message
+from jupyter_protocol import ChannelClosed, Message
 
 from .._output_log import OutputDropped
-from .._outputs import display_id
+from .._outputs import display_id, fold, update
 from ..exceptions import ClientClosed, KernelDied, KernelUnresponsive
 from ..execution import Execution
 from ..kernel import Kernel
 from ..results import ErrorInfo, ExecutionResult, InterruptOutcome
 from . import policy
 from .events import CellStatus
+from .widgets import WidgetState
 
 Cell = dict[str, Any]
 OnOutput = Callable[[Message | OutputDropped], Awaitable[None]]
@@ -36,8 +38,8 @@ class CellRunner:
     """Writes outputs, execution count and timing into the cells it is given.
 
     ``output_limit`` is that of `Kernel.execute`, for each cell. An async context manager: inside, it
-    listens to the kernel, so that what later code does to a display is seen in the cell that shows it;
-    `take_changed` tells which cells were changed.
+    listens to the kernel, so that what later code does to a display is seen in the cell that shows it
+    (`take_changed` tells which cells were changed), and ``widgets`` have their state.
     """
 
     def __init__(self, kernel: Kernel, *, output_limit: int | None) -> None:
@@ -48,6 +50,9 @@ class CellRunner:
         self._results: list[ExecutionResult] = []  # as long as they are held, updates reach their displays
         self._shown: dict[str, set[int]] = {}
         self._changed: set[int] = set()
+        self.widgets = WidgetState()
+        self._captured: set[str] = set()
+        self._refolded: list[ExecutionResult] = []
 
     async def __aenter__(self) -> Self:
         self._kernel.client.add_handler(self._heard, ("iopub", "shell"))
@@ -66,7 +71,7 @@ class CellRunner:
         self, index: int, cell: Cell, *, timeout: float | None, on_output: OnOutput | None = None
     ) -> CellResult:
         """Run a cell for its outputs. Cancelling leaves in it what it had written until then."""
-        self._timing, started = {}, time.monotonic()
+        self._timing, self._captured, started = {}, set(), time.monotonic()
         cause: Exception | None = None
         self._execution = execution = self._start(cell, timeout)
         try:
@@ -84,6 +89,8 @@ class CellRunner:
         status = "died" if result.status is None else result.status
         if status not in ("ok", "error"):
             self._timing.pop("shell.execute_reply", None)  # which stands for a cell that had its time
+        if self._captured:
+            result = await self._without_captured(result, execution)
         self._note(index, cell, result, cause)
         return CellResult(status, result.error, time.monotonic() - started, cause)
 
@@ -124,6 +131,18 @@ class CellRunner:
             self._changed |= self._shown.setdefault(shown, set())
             self._shown[shown].add(index)
 
+    async def _without_captured(self, result: ExecutionResult, execution: Execution) -> ExecutionResult:
+        """What is left of a cell's outputs after Output widgets have taken theirs."""
+        kept = [
+            message
+            async for message in _until_its_end(execution)
+            if isinstance(message, Message) and message.msg_id not in self._captured
+        ]
+        outputs, displays = fold(kept)
+        left = replace(result, outputs=outputs, displays=displays)
+        self._refolded.append(left)  # the client does not know it, and lets no update reach it
+        return left
+
     def _show_alike(self, shown: str) -> None:
         """What is displayed under an id that is in use replaces what was there, as IPython's users expect."""
         outputs = [output for result in self._results for output in result.displays.get(shown, ())]
@@ -133,10 +152,31 @@ class CellRunner:
     def _heard(self, channel: str, message: Message) -> None:
         if message.msg_type == "update_display_data":
             self._changed |= self._shown.get(display_id(message.content), set())
+            for result in self._refolded:
+                update(result.displays, message)
+        if channel == "iopub":
+            self._feed_widgets(message)
         if self._execution is not None and message.parent_id == self._execution.msg_id:
             name = _timed(channel, message)
             if name:
                 self._timing[name] = _moment(message)
+
+    def _feed_widgets(self, message: Message) -> None:
+        disposition = self.widgets.feed(message)
+        if disposition.consumed:
+            self._captured.add(message.msg_id)
+        for news in disposition.send:
+            with suppress(ChannelClosed):  # the kernel has just ended
+                self._kernel.client.send("shell", news)
+
+
+async def _until_its_end(execution: Execution) -> AsyncGenerator[Message | OutputDropped, None]:
+    """The messages that were kept of an execution that has ended, well or not."""
+    try:
+        async for message in execution:
+            yield message
+    except (KernelDied, KernelUnresponsive, ClientClosed):
+        return
 
 
 def _timed(channel: str, message: Message) -> str | None:

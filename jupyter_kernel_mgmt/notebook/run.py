@@ -33,6 +33,7 @@ from .kernels import Opened, OpenKernel
 from .output_file import OutputFile
 from .parameters import inject
 from .resuming import Plan, Rebuild, resume
+from .widgets import WIDGET_STATE_TYPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,7 @@ class NotebookRun:
         self._notebook = NotebookNode()
         self._output: OutputFile | None = None
         self._runner: CellRunner | None = None
+        self._earlier_widgets: dict[str, Any] = {}
 
     async def execute(self) -> NotebookNode:
         """Run it, and give the notebook with its outputs.
@@ -168,6 +170,7 @@ class NotebookRun:
             self._notebook.cells, earlier.cells, rebuild=self.options.resume, may_fail=self._may_fail
         )
         self._notebook.cells[: plan.kept] = earlier.cells[: plan.kept]
+        self._earlier_widgets = earlier.metadata.get("widgets", {})
         return plan
 
     def _forget_earlier_outputs(self, plan: Plan) -> None:
@@ -176,6 +179,7 @@ class NotebookRun:
             if policy.runs(cell):
                 cell.outputs, cell.execution_count = [], None
                 cell.metadata.pop("execution", None)
+        self._notebook.metadata.pop("widgets", None)
 
     async def _run_cell(self, runner: CellRunner, index: int, cell: NotebookNode) -> None:
         async def on_output(message: Message | OutputDropped) -> None:
@@ -230,9 +234,21 @@ class NotebookRun:
         return policy.may_fail(cell, self.options.allow_errors)
 
     async def _save(self, changed: Collection[int] | None) -> None:
+        self._note_widgets()
         if self._output is not None:
             others = self._runner.take_changed() if self._runner is not None else set()
             await self._output.save(self._notebook, None if changed is None else {*changed, *others})
+
+    def _note_widgets(self) -> None:
+        """The widgets of cells that were kept are those of the run that showed them."""
+        widgets = {} if self._runner is None else self._runner.widgets.metadata()
+        if widgets:
+            earlier = self._earlier_widgets.get(WIDGET_STATE_TYPE, {}).get("state", {})
+            widgets[WIDGET_STATE_TYPE]["state"] = {**earlier, **widgets[WIDGET_STATE_TYPE]["state"]}
+        elif self._earlier_widgets:
+            widgets = self._earlier_widgets
+        if widgets:
+            self._notebook.metadata["widgets"] = widgets
 
     async def _emit(self, event: NotebookEvent) -> None:
         if self._on_progress is not None:
