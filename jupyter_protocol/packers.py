@@ -136,7 +136,8 @@ def _by_rule(value: Any) -> str:
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise ValueError("a datetime without a time zone says no moment; give it one")
-        return value.isoformat().replace("+00:00", "Z")
+        text = value.isoformat()  # whose zone may have seconds
+        return f"{text[:-6]}Z" if text.endswith("+00:00") else text
     if isinstance(value, bytes | bytearray | memoryview):
         return b2a_base64(value, newline=False).decode("ascii")
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")

@@ -41,9 +41,10 @@ class SocketsBase:
     replay is dropped, counted in ``refused`` (by the name of the error) and logged once per kind.
 
     ``validate`` is for those who debug a kernel or a client: `jupyter_protocol.validate` looks at all that
-    passes. Sending what is not as specified raises `InvalidMessage`; what is received is delivered all the
-    same, counted in ``invalid`` (by type and field) and logged once per kind. None, which is the default,
-    means: if JUPYTER_PROTOCOL_VALIDATE is set in the environment, to anything but 0.
+    passes, as it is on the wire. Sending what is not as specified raises `InvalidMessage`, but for what is
+    wrong within a parent header, which is the peer's; what is received is delivered all the same, counted in
+    ``invalid`` (by type and field) and logged once per kind. None, which is the default, means: if
+    JUPYTER_PROTOCOL_VALIDATE is set in the environment, to anything but 0.
 
     Belongs to the loop and thread it was entered in; use from elsewhere raises `RuntimeError`. Another thread
     sends by ``loop.call_soon_threadsafe(sockets.send, channel, message)``, which keeps its order. Entering
@@ -151,9 +152,10 @@ class SocketsBase:
         pump = self._pumps.get(channel)
         if pump is None:
             raise ChannelClosed(f"{channel!r} cannot be sent on: {self._why_not(channel)}")
+        frames = self._frames(channel, message)
         if self._validating:
-            check_sent(self.session, message)
-        pump.send(self._frames(channel, message))
+            check_sent(self.session, frames)
+        pump.send(frames)
 
     async def drain(self) -> None:
         """Wait until ZMQ has taken all messages sent so far: back-pressure for those who send much.

@@ -127,10 +127,15 @@ class KernelSockets(SocketsBase):
         frames = self.session.serialize(message)
         if channel != "iopub":
             if not message.idents:  # ROUTER would drop it without a word
-                raise InvalidMessage(f"the {message.msg_type} is addressed to nobody: give it a parent")
+                what = message.header.get("msg_type", "message")
+                raise InvalidMessage(f"the {what} is addressed to nobody: give it a parent")
             return frames
         # Topics carry no meaning; the type is what ipykernel puts there, and helps when watching the wire.
-        return [message.msg_type.encode(), *frames[len(message.idents) :]]
+        try:
+            topic = message.msg_type.encode()
+        except (KeyError, AttributeError, UnicodeEncodeError) as error:
+            raise InvalidMessage("the header needs a msg_type, which is text without surrogates") from error
+        return [topic, *frames[len(message.idents) :]]
 
     def _received(self, channel: str, frames: list[bytes]) -> None:
         if channel == "iopub":

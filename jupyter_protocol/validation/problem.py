@@ -68,7 +68,7 @@ def validate(message: Message) -> None:
 
     Source: Messaging in Jupyter; JEP 47, 65, 66, 91, 92; Debug Adapter Protocol, "Base Protocol".
     """
-    _raise_first(problems(message))
+    raise_first(problems(message))
 
 
 def problems(message: Message) -> Iterator[Problem]:
@@ -88,9 +88,10 @@ def validate_registration(content: JSONDict) -> None:
     """
     from .inspection import registration_problems
 
-    _raise_first(registration_problems(content))
+    raise_first(registration_problems(content))
 
 
-def _raise_first(problems: Iterator[Problem]) -> None:
+def raise_first(problems: Iterator[Problem]) -> None:
+    """Raise `InvalidMessage` for the first problem, if there is one."""
     for problem in problems:
         raise InvalidMessage(str(problem), field=problem.field)

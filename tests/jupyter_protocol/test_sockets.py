@@ -618,6 +618,14 @@ async def test_a_message_that_cannot_be_sent_disturbs_no_other(info: ConnectionI
         for channel in REQUESTS:
             with pytest.raises(InvalidMessage, match="addressed to nobody"):
                 kernel.send(channel, messages.execute_reply(1))
+        with pytest.raises(InvalidMessage, match="the message is addressed to nobody"):
+            kernel.send("shell", Message({}, {}))
+        for header in ({}, {"msg_type": None}, {"msg_type": "\ud800"}):
+            with pytest.raises(InvalidMessage, match="header needs a msg_type"):
+                kernel.send("iopub", Message({}, header))
+        for end, channel in ((kernel, "iopub"), (kernel, "shell"), (client, "shell")):
+            with pytest.raises(InvalidMessage, match="header is not an object"):
+                end.send(channel, Message({}, None))  # type: ignore[arg-type]
         kernel.send("shell", messages.error_reply(request, "E", "v"))
         await answers.first("shell", "kernel_info_reply")
         assert len(requests.items) == 1
