@@ -96,7 +96,8 @@ def get_packer(packer: str | Packer) -> Packer:
         return JSONPacker()
     if packer == "msgpack":
         return MsgpackPacker()
-    raise UnknownPacker(f"no packer is called {packer!r}; there are 'json' and 'msgpack'")
+    # Not quoted: in a file it may be a key in the wrong place.
+    raise UnknownPacker("there is no such packer; there are 'json' and 'msgpack'")
 
 
 def place_of_failure(packer: Packer, value: Any) -> str:

@@ -75,8 +75,8 @@ class Session:
         """The frames of a message, routing frames first; the message itself stays as it is.
 
         ``session``, ``username`` and ``version`` are filled in where the header lacks them, and in a parent
-        header with a date that has none of them: it is that of a message made here. Raises `InvalidMessage`, naming the
-        part that the packer could not write or ZMQ could not send.
+        header that has a date and none of them: it is that of a message made here. Raises `InvalidMessage`,
+        naming the part that the packer could not write or ZMQ could not send.
         """
         metadata, pack, headers = message.metadata, self._pack, self._headers
         try:
@@ -198,7 +198,8 @@ class _Signer:
         family, _, name = scheme.partition("-")
         # shake_128 and shake_256 have no digest size of their own, which HMAC needs
         if family != "hmac" or name not in hashlib.algorithms_available or name.startswith("shake"):
-            raise ValueError(f"signature scheme {scheme!r} is not 'hmac-' and the name of a hash in hashlib")
+            # Not quoted: it may be a key in the wrong place.
+            raise ValueError("the signature scheme is not 'hmac-' and the name of a hash in hashlib")
         blank = hashlib.new(name)
         size = blank.block_size
         if len(key) > size:

@@ -10,7 +10,7 @@ from typing import Self
 
 import zmq
 
-from .._pump import Pump
+from .._pump import Pump, settle
 from ..connection import ConnectionInfo
 from ..exceptions import ChannelClosed, ProtocolError
 from ..messages.message import Frame, Message
@@ -48,7 +48,8 @@ class SocketsBase:
 
     Belongs to the loop and thread it was entered in; use from elsewhere raises `RuntimeError`. Another thread
     sends by ``loop.call_soon_threadsafe(sockets.send, channel, message)``, which keeps its order. Entering
-    waits only to close what was open when it fails, and leaves nothing open, cancelled or not.
+    waits only to close what was open when it fails, and leaves nothing open, cancelled or not. Raises
+    `ChannelClosed` when `aclose` is called meanwhile.
     """
 
     def __init__(
@@ -98,6 +99,8 @@ class SocketsBase:
         async with opening(self.aclose) as self._shared:
             self._open(self._shared.zmq_context)
             await self._opened(self._shared.zmq_context)
+            if self._closed:
+                raise ChannelClosed("the sockets were closed while they were opened")
         return self
 
     async def __aexit__(
@@ -114,8 +117,8 @@ class SocketsBase:
         if self._loop is not None and self._loop is not _running_loop() and self._loop.is_running():
             raise RuntimeError(_ELSEWHERE)
         self._closed = True
-        self._notify()
         try:
+            self._notify()
             self._close_others()
             await self._flush()
         finally:
@@ -239,9 +242,8 @@ class SocketsBase:
             )
 
     def _notify(self) -> None:
-        if self._arrival is not None:
-            self._arrival.set_result(None)
-            self._arrival = None
+        arrival, self._arrival = self._arrival, None
+        settle(arrival)
 
     def _check_owner(self) -> None:
         if self._loop is not None and self._loop is not _running_loop():
