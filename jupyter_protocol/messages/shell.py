@@ -144,7 +144,7 @@ def history_request(
     elif hist_access_type == "search":
         needed = {"pattern": pattern}
     if missing := [name for name, value in needed.items() if value is None]:
-        raise ValueError(f"{', '.join(missing)} missing: history by {hist_access_type} is selected by that")
+        raise ValueError(f"{', '.join(missing)} missing, by which {hist_access_type!r} selects")
     content: JSONDict = {"output": output, "raw": raw, "hist_access_type": hist_access_type}
     optional = {"session": session, "start": start, "stop": stop, "n": n, "pattern": pattern}
     content |= {name: value for name, value in optional.items() if value is not None}

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_protocol import InvalidMessage, Message, Session, messages, validate
-from jupyter_protocol.validation import problems, validate_registration
+from jupyter_protocol import InvalidMessage, Message, Problem, Session, messages, problems, validate
+from jupyter_protocol.validation import validate_registration
 from jupyter_protocol.validation.inspection import RULES
 
 from ._examples import (
@@ -36,7 +36,8 @@ CONSTRUCTORS = set(messages.__all__) - NOT_CONSTRUCTORS
 
 def fields(message: Message) -> list[str]:
     """All places where the message is wrong."""
-    return [problem.field for problem in problems(message)]
+    found: list[Problem] = list(problems(message))
+    return [problem.field for problem in found]
 
 
 def refusal(message: Message) -> InvalidMessage:
