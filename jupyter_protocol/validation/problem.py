@@ -48,8 +48,8 @@ def validate(message: Message) -> None:
     * Replies have the header of their request as parent, and a status, except ``input_reply`` and
       ``debug_reply``, for which none is specified. An aborted one has no more of what is specified.
     * An aborted reply calls itself "aborted", as in "Execution results", or "abort", as in "Request-Reply".
-    * Raw data is text for ``text/plain``, ``html``, ``markdown`` and ``latex``, ``image/svg+xml``, ``png`` and
-      ``jpeg``, and ``application/javascript``; for other types it is "often, but not always a string".
+    * Raw data is text for ``text/plain``, ``html``, ``markdown``, ``latex``, ``image/svg+xml``, ``png``,
+      ``jpeg`` and ``application/javascript``; for other types it is "often, but not always a string".
     * ``date`` has a time; counts and cursors are not negative.
     * A message made here that has none of ``session``, ``username`` and ``version`` is right without them,
       since `Session.serialize` adds them.
