@@ -19,12 +19,14 @@ from .messages import Message
 from .packers import Packer
 from .session import Session
 from .sockets import ClientSockets, KernelSockets, RegistrationSocket, curve_keys, has_curve
-from .validation import validate
+from .validation import Problem, problems, validate
 
 __all__ = [
     # messages
     "Message",
     "messages",
+    "Problem",
+    "problems",
     "validate",
     # packing and signing
     "Packer",

@@ -52,10 +52,16 @@ class Headers:
         return self._pack(self.complete(header))
 
     def pack_parent(self, header: JSONDict) -> bytes:
-        """A parent header, packed. Raises what the packer raises."""
+        """A parent header, packed. Raises what the packer raises.
+
+        It stays what it is, but that of a message made here is completed as that was when it was sent.
+        """
         if header == self._parent:  # nothing but text, of which equal means alike
             return self._packed_parent
-        packed = self._pack(header)
+        made_here = "date" in header and not (
+            "session" in header or "username" in header or "version" in header
+        )
+        packed = self.pack(header) if made_here else self._pack(header)
         if _is_text(header):
             self._parent, self._packed_parent = header.copy(), packed
         return packed

@@ -202,9 +202,15 @@ class Pump:
         self._socket.send(frames[-1], _NOBLOCK, copy=not _stays(frames[-1]))
 
     def _wake_drainers(self) -> None:
-        if self._drained is not None:
-            self._drained.set_result(None)
-            self._drained = None
+        drained, self._drained = self._drained, None
+        settle(drained)
+
+
+def settle(waited_for: "asyncio.Future[None] | None") -> None:
+    """Let those go on who wait for a future, if anybody does. Those on a loop that was closed cannot."""
+    if waited_for is not None and not waited_for.done():
+        with suppress(RuntimeError):
+            waited_for.set_result(None)
 
 
 def _stays(frame: Frame) -> bool:

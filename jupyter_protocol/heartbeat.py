@@ -6,6 +6,7 @@ Source: Messaging in Jupyter, "Heartbeat for kernels".
 """
 
 import asyncio
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -70,14 +71,17 @@ class Heartbeat:
     async def aclose(self) -> None:
         """Stop and release everything. Cancelling it is safe; may be called again."""
         self._closed = True
-        self._echo.set()
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._pump is not None:
-            self._pump.close(0)
-        shared, self._shared = self._shared, None
-        if shared is not None:
-            await shared.release()
+        try:
+            with suppress(RuntimeError):  # whoever waits does so on a loop that was closed
+                self._echo.set()
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._pump is not None:
+                self._pump.close(0)
+        finally:
+            shared, self._shared = self._shared, None
+            if shared is not None:
+                await shared.release()
 
     def _connected(self, context: "zmq.Context[zmq.Socket[bytes]]") -> "zmq.Socket[bytes]":
         # A DEALER that adds REQ's empty delimiter itself: unlike a REQ it may go on after a lost echo.

@@ -96,7 +96,8 @@ def get_packer(packer: str | Packer) -> Packer:
         return JSONPacker()
     if packer == "msgpack":
         return MsgpackPacker()
-    raise UnknownPacker(f"no packer is called {packer!r}; there are 'json' and 'msgpack'")
+    # Not quoted: in a file it may be a key in the wrong place.
+    raise UnknownPacker("there is no such packer; there are 'json' and 'msgpack'")
 
 
 def place_of_failure(packer: Packer, value: Any) -> str:
@@ -136,7 +137,8 @@ def _by_rule(value: Any) -> str:
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise ValueError("a datetime without a time zone says no moment; give it one")
-        return value.isoformat().replace("+00:00", "Z")
+        text = value.isoformat()  # whose zone may have seconds
+        return f"{text[:-6]}Z" if text.endswith("+00:00") else text
     if isinstance(value, bytes | bytearray | memoryview):
         return b2a_base64(value, newline=False).decode("ascii")
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")

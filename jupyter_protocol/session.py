@@ -74,8 +74,9 @@ class Session:
     def serialize(self, message: Message) -> list[Frame]:
         """The frames of a message, routing frames first; the message itself stays as it is.
 
-        ``session``, ``username`` and ``version`` are filled in where the header lacks them. Raises
-        `InvalidMessage`, naming the part that the packer could not write or ZMQ could not send.
+        ``session``, ``username`` and ``version`` are filled in where the header lacks them, and in a parent
+        header that has a date and none of them: it is that of a message made here. Raises `InvalidMessage`,
+        naming the part that the packer could not write or ZMQ could not send.
         """
         metadata, pack, headers = message.metadata, self._pack, self._headers
         try:
@@ -165,8 +166,11 @@ class Session:
         return MalformedMessage(f"the message {what}")
 
     def _unpackable(self, message: Message, error: Exception) -> InvalidMessage:
-        header = self._headers.complete(message.header)
-        values = (header, message.parent_header, message.metadata, message.content)
+        values: list[object] = [message.header, message.parent_header, message.metadata, message.content]
+        for name, value in zip(_PARTS, values, strict=True):
+            if not isinstance(value, dict):
+                return InvalidMessage(_no_object(name, value))
+        values[0] = self._headers.complete(message.header)
         for name, value in zip(_PARTS, values, strict=True):
             try:
                 self.packer.pack(value)
@@ -179,8 +183,12 @@ class Session:
 def _no_message(*values: object) -> MalformedMessage:
     for name, value in zip(_PARTS, values, strict=True):
         if type(value) is not dict:
-            return MalformedMessage(f"the {name} is not an object but {type(value).__name__}")
+            return MalformedMessage(_no_object(name, value))
     return MalformedMessage("the header needs a msg_id and a msg_type, both text")
+
+
+def _no_object(name: str, value: object) -> str:
+    return f"the {name} is not an object but {type(value).__name__}"
 
 
 class _Signer:
@@ -190,7 +198,8 @@ class _Signer:
         family, _, name = scheme.partition("-")
         # shake_128 and shake_256 have no digest size of their own, which HMAC needs
         if family != "hmac" or name not in hashlib.algorithms_available or name.startswith("shake"):
-            raise ValueError(f"signature scheme {scheme!r} is not 'hmac-' and the name of a hash in hashlib")
+            # Not quoted: it may be a key in the wrong place.
+            raise ValueError("the signature scheme is not 'hmac-' and the name of a hash in hashlib")
         blank = hashlib.new(name)
         size = blank.block_size
         if len(key) > size:

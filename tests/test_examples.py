@@ -6,10 +6,18 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from jupyter_protocol import ConnectionInfo, RegistrationSocket, write_private
+from jupyter_protocol import (
+    ClientSockets,
+    ConnectionInfo,
+    Message,
+    RegistrationSocket,
+    messages,
+    write_private,
+)
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -112,6 +120,46 @@ async def test_the_guides_write_a_kernel_and_a_client_that_understand_each_other
         "is there: True",
     ]
     assert (serving.returncode, kernels_output) == (0, (b"", b""))
+
+
+async def test_the_kernel_of_the_guide_answers_where_something_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has a default takes it; without code there is an error, whose number clients count on."""
+    monkeypatch.delenv("JUPYTER_PROTOCOL_VALIDATE", raising=False)  # it tells of such requests
+    kernel, file = tmp_path / "kernel.py", tmp_path / "kernel.json"
+    kernel.write_text(blocks("writing_a_kernel", "python"), encoding="utf-8")
+    async with asyncio.timeout(GUARD):
+        async with RegistrationSocket() as registration:
+            registered = registration.expect("one", template := ConnectionInfo())
+            write_private(file, registration.file("one", template))
+            serving = await started(kernel, "-f", file)
+            try:
+                async with ClientSockets(await registered) as client:
+                    replies = [
+                        await answered(client, messages.new_message("execute_request", content))
+                        for content in ({"code": "6 * 7"}, {}, {"code": "input()"})
+                    ]
+                    await answered(client, messages.new_message("shutdown_request", {}), "control")
+                output = await serving.communicate()
+            finally:
+                if serving.returncode is None:
+                    serving.kill()
+                    await serving.wait()
+    assert [(reply["status"], reply["execution_count"]) for reply in replies] == [
+        *(("ok", 1), ("error", 1), ("error", 2)),
+    ]
+    assert [reply.get("ename") for reply in replies] == [None, "KeyError", "RuntimeError"]
+    assert (serving.returncode, output) == (0, (b"", b""))
+
+
+async def answered(client: ClientSockets, request: Message, channel: str = "shell") -> dict[str, Any]:
+    """Ask, and wait for the content of the reply."""
+    client.send(channel, request)
+    async for came_on, message in client:
+        if came_on == channel and message.parent_id == request.msg_id:
+            return message.content
+    raise AssertionError("closed")
 
 
 def test_the_kernelspec_in_the_guide_is_like_that_of_the_example() -> None:

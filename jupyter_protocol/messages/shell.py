@@ -134,10 +134,17 @@ def history_request(
     """Ask for input history ("History").
 
     ``session, start, stop`` go with "range", ``n`` (10 unless given) with "tail", both ``n`` and
-    ``pattern`` with "search".
+    ``pattern`` with "search". Raises `ValueError`, naming them, for those that are missing.
     """
     if n is None and hist_access_type != "range":
         n = HISTORY_LENGTH
+    needed: dict[str, object] = {}
+    if hist_access_type == "range":
+        needed = {"session": session, "start": start, "stop": stop}
+    elif hist_access_type == "search":
+        needed = {"pattern": pattern}
+    if missing := [name for name, value in needed.items() if value is None]:
+        raise ValueError(f"{', '.join(missing)} missing, by which {hist_access_type!r} selects")
     content: JSONDict = {"output": output, "raw": raw, "hist_access_type": hist_access_type}
     optional = {"session": session, "start": start, "stop": stop, "n": n, "pattern": pattern}
     content |= {name: value for name, value in optional.items() if value is not None}

@@ -10,7 +10,7 @@ from typing import Self
 
 import zmq
 
-from .._pump import Pump
+from .._pump import Pump, settle
 from ..connection import ConnectionInfo
 from ..exceptions import ChannelClosed, ProtocolError
 from ..messages.message import Frame, Message
@@ -41,13 +41,15 @@ class SocketsBase:
     replay is dropped, counted in ``refused`` (by the name of the error) and logged once per kind.
 
     ``validate`` is for those who debug a kernel or a client: `jupyter_protocol.validate` looks at all that
-    passes. Sending what is not as specified raises `InvalidMessage`; what is received is delivered all the
-    same, counted in ``invalid`` (by type and field) and logged once per kind. None, which is the default,
-    means: if JUPYTER_PROTOCOL_VALIDATE is set in the environment, to anything but 0.
+    passes, as it is on the wire. Sending what is not as specified raises `InvalidMessage`, but for what is
+    wrong within a parent header, which is the peer's; what is received is delivered all the same, counted in
+    ``invalid`` (by type and field) and logged once per kind. None, which is the default, means: if
+    JUPYTER_PROTOCOL_VALIDATE is set in the environment, to anything but 0.
 
     Belongs to the loop and thread it was entered in; use from elsewhere raises `RuntimeError`. Another thread
     sends by ``loop.call_soon_threadsafe(sockets.send, channel, message)``, which keeps its order. Entering
-    waits only to close what was open when it fails, and leaves nothing open, cancelled or not.
+    waits only to close what was open when it fails, and leaves nothing open, cancelled or not. Raises
+    `ChannelClosed` when `aclose` is called meanwhile.
     """
 
     def __init__(
@@ -97,6 +99,8 @@ class SocketsBase:
         async with opening(self.aclose) as self._shared:
             self._open(self._shared.zmq_context)
             await self._opened(self._shared.zmq_context)
+            if self._closed:
+                raise ChannelClosed("the sockets were closed while they were opened")
         return self
 
     async def __aexit__(
@@ -113,8 +117,8 @@ class SocketsBase:
         if self._loop is not None and self._loop is not _running_loop() and self._loop.is_running():
             raise RuntimeError(_ELSEWHERE)
         self._closed = True
-        self._notify()
         try:
+            self._notify()
             self._close_others()
             await self._flush()
         finally:
@@ -151,9 +155,10 @@ class SocketsBase:
         pump = self._pumps.get(channel)
         if pump is None:
             raise ChannelClosed(f"{channel!r} cannot be sent on: {self._why_not(channel)}")
+        frames = self._frames(channel, message)
         if self._validating:
-            check_sent(self.session, message)
-        pump.send(self._frames(channel, message))
+            check_sent(self.session, frames)
+        pump.send(frames)
 
     async def drain(self) -> None:
         """Wait until ZMQ has taken all messages sent so far: back-pressure for those who send much.
@@ -237,9 +242,8 @@ class SocketsBase:
             )
 
     def _notify(self) -> None:
-        if self._arrival is not None:
-            self._arrival.set_result(None)
-            self._arrival = None
+        arrival, self._arrival = self._arrival, None
+        settle(arrival)
 
     def _check_owner(self) -> None:
         if self._loop is not None and self._loop is not _running_loop():

@@ -1,5 +1,6 @@
 """`KernelSockets`: a kernel's end, bound."""
 
+import asyncio
 import logging
 import os
 import threading
@@ -10,8 +11,9 @@ from typing import Self
 
 import zmq
 
-from ..connection import CHANNELS
-from ..exceptions import InvalidMessage, MalformedMessage
+from .._pump import settle
+from ..connection import CHANNELS, ConnectionInfo
+from ..exceptions import InvalidMessage, MalformedMessage, UnknownPacker
 from ..messages.iopub import iopub_welcome
 from ..messages.message import Frame, Message
 from ..session import Session
@@ -32,8 +34,8 @@ class KernelSockets(SocketsBase):
     subscriber is greeted with ``iopub_welcome``, and heartbeats are echoed by a thread of its own, so that
     they are answered while the kernel is busy. Send queues are unlimited: a slow client loses nothing.
 
-    Raises `OSError` on entering when an address cannot be bound, `ValueError` for a public Curve key without
-    its secret one. Sending raises `InvalidMessage` for what is addressed to nobody.
+    Raises `OSError` on entering when an address cannot be bound, `ValueError` for one Curve key without the
+    other. Sending raises `InvalidMessage` for what is addressed to nobody.
 
     Source: Messaging in Jupyter, "Introduction"; JEP 65 for the welcome.
     """
@@ -41,6 +43,7 @@ class KernelSockets(SocketsBase):
     _heartbeat: "_EchoThread | None" = None
     _paths: tuple[Path, ...] = ()
     _file: KernelFile | None = None
+    _closing: "asyncio.Future[None] | None" = None
     _registration_timeout = REGISTRATION_TIMEOUT
 
     @classmethod
@@ -66,7 +69,10 @@ class KernelSockets(SocketsBase):
         Source: How kernels work, "Connection files"; JEP 66, "Kernel Handshaking pattern".
         """
         file = KernelFile.load(path)
-        sockets = cls(file.connection_info, session=session, on_message=on_message, validate=validate)
+        try:
+            sockets = cls(file.connection_info, session=session, on_message=on_message, validate=validate)
+        except (UnknownPacker, ValueError) as error:
+            raise ValueError(f"{os.fspath(path)} is not a connection file: {error}") from error
         sockets._file = file
         sockets._registration_timeout = registration_timeout
         return sockets
@@ -83,7 +89,10 @@ class KernelSockets(SocketsBase):
         pumps = list(self._pumps.values())
         for pump in pumps:
             pump.pause()  # whoever the launcher tells may be quicker than its answer
-        await self._file.announce(self._info, context, timeout=self._registration_timeout)
+        self._closing = asyncio.get_running_loop().create_future()
+        await self._file.announce(
+            self._info, context, timeout=self._registration_timeout, closing=self._closing
+        )
         for pump in pumps:
             pump.resume()
 
@@ -92,7 +101,7 @@ class KernelSockets(SocketsBase):
     ) -> "zmq.Socket[bytes]":
         info = self._info
         if info.transport == "ipc" and info.port(channel) == 0:
-            info = info.with_port(channel, CHANNELS.index(channel) + 1)
+            info = info.with_port(channel, _free_number(info, channel))
         sock = binding_socket(context, kind, info)
         try:
             if kind == zmq.XPUB:
@@ -115,6 +124,7 @@ class KernelSockets(SocketsBase):
         return sock
 
     def _close_others(self) -> None:
+        settle(self._closing)
         heartbeat, self._heartbeat = self._heartbeat, None
         if heartbeat is not None:
             heartbeat.stop()
@@ -127,10 +137,15 @@ class KernelSockets(SocketsBase):
         frames = self.session.serialize(message)
         if channel != "iopub":
             if not message.idents:  # ROUTER would drop it without a word
-                raise InvalidMessage(f"the {message.msg_type} is addressed to nobody: give it a parent")
+                what = message.header.get("msg_type", "message")
+                raise InvalidMessage(f"the {what} is addressed to nobody: give it a parent")
             return frames
         # Topics carry no meaning; the type is what ipykernel puts there, and helps when watching the wire.
-        return [message.msg_type.encode(), *frames[len(message.idents) :]]
+        try:
+            topic = message.msg_type.encode()
+        except (KeyError, AttributeError, UnicodeEncodeError) as error:
+            raise InvalidMessage("the header needs a msg_type, which is text without surrogates") from error
+        return [topic, *frames[len(message.idents) :]]
 
     def _received(self, channel: str, frames: list[bytes]) -> None:
         if channel == "iopub":
@@ -145,6 +160,14 @@ class KernelSockets(SocketsBase):
             self._pumps["iopub"].send([topic, *self.session.serialize(welcome)])
         elif kind != b"\x00":  # which is somebody who unsubscribed
             self._refuse("iopub", MalformedMessage("neither a subscription nor its end"))
+
+
+def _free_number(info: ConnectionInfo, channel: str) -> int:
+    """A number for a channel over ipc that no other channel has."""
+    taken = {info.port(each) for each in CHANNELS}
+    number = CHANNELS.index(channel) + 1
+    beyond = range(len(CHANNELS) + 1, 2 * len(CHANNELS) + 1)  # which are none of those, and as many
+    return number if number not in taken else min(set(beyond) - taken)
 
 
 class _EchoThread:

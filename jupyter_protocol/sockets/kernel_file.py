@@ -3,7 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import zmq
 
@@ -48,14 +48,19 @@ class KernelFile:
         return cls(target, registrant.connection_info, registrant)
 
     async def announce(
-        self, bound: ConnectionInfo, context: "zmq.Context[zmq.Socket[bytes]]", *, timeout: float
+        self,
+        bound: ConnectionInfo,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        *,
+        timeout: float,
+        closing: "asyncio.Future[None]",
     ) -> None:
         """Say where the kernel has bound, in the way that the file asks for.
 
         Raises `OSError` where the file cannot be written, and as `register` does. Cancelling it is safe.
         """
         if self._registrant is not None:
-            await register(self._registrant, bound, context, timeout=timeout)
+            await register(self._registrant, bound, context, timeout=timeout, closing=closing)
         elif not all(map(self.connection_info.port, CHANNELS)):
             bound.write(self.path)
 
@@ -66,13 +71,15 @@ async def register(
     context: "zmq.Context[zmq.Socket[bytes]]",
     *,
     timeout: float,
+    closing: "asyncio.Future[None]",
 ) -> None:
-    """Register with the launcher and wait for its answer, at most ``timeout`` seconds.
+    """Register with the launcher and wait for its answer, at most ``timeout`` seconds, or for ``closing``.
 
     Raises `TimeoutError` without an answer, `InvalidSignature` or `MalformedMessage` for one that is not the
     launcher's or says no. Cancelling it is safe and leaves nothing behind.
     """
     answered: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
+    either: list[asyncio.Future[Any]] = [answered, closing]
 
     def on_frames(frames: list[bytes]) -> None:
         if not answered.done():
@@ -81,9 +88,11 @@ async def register(
     pump = Pump(_connected(registrant, context), on_frames)
     try:
         pump.send(registrant.request(bound))
-        await asyncio.wait([answered], timeout=timeout)
+        await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     finally:
         pump.close(0)
+    if closing.done():
+        return
     if not answered.done():
         raise TimeoutError(
             f"the launcher did not answer this kernel's registration at {registrant.url} within {timeout:g} "

@@ -41,11 +41,11 @@ def binding_socket(
 ) -> "zmq.Socket[bytes]":
     """A socket that will bind for a kernel: an unlimited send queue, encrypted where there is a key pair.
 
-    Raises `ValueError` for a public key without its secret one: binding in the clear would not be what was
-    asked for.
+    Raises `ValueError` for one key without the other: binding in the clear would not be what was asked for.
     """
-    if info.curve_publickey and not info.curve_secretkey:
-        raise ValueError("curve_secretkey is missing: a kernel needs both keys")
+    if bool(info.curve_publickey) != bool(info.curve_secretkey):
+        missing = "curve_secretkey" if info.curve_publickey else "curve_publickey"
+        raise ValueError(f"{missing} is missing: a kernel needs both keys")
     with _new_socket(context, kind, info) as sock:
         sock.setsockopt(zmq.SNDHWM, 0)
         if info.curve_publickey and info.curve_secretkey:

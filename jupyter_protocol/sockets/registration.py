@@ -113,20 +113,20 @@ class RegistrationSocket:
         """Close and release everything; answers just sent still leave. Cancelling it is safe."""
         self._closed = True
         waiting, self._waiting = self._waiting, {}
-        for kernel_id, waiter in waiting.items():
-            self._registrar.forget(kernel_id)
-            if not waiter.done():
-                waiter.set_exception(ChannelClosed("the registration socket was closed"))
-                waiter.exception()  # not a fault where nobody waits any more
-        if self._pump is not None:
-            self._pump.close(LINGER)
-        path, self._path = self._path, None
-        if path is not None:
-            with suppress(OSError):
-                path.unlink()  # ZMQ leaves it
-        shared, self._shared = self._shared, None
-        if shared is not None:
-            await shared.release()
+        try:
+            for kernel_id, waiter in waiting.items():
+                self._registrar.forget(kernel_id)
+                _disappoint(waiter)
+            if self._pump is not None:
+                self._pump.close(LINGER)
+            path, self._path = self._path, None
+            if path is not None:
+                with suppress(OSError):
+                    path.unlink()  # ZMQ leaves it
+        finally:
+            shared, self._shared = self._shared, None
+            if shared is not None:
+                await shared.release()
 
     def _bound(self, context: "zmq.Context[zmq.Socket[bytes]]") -> "zmq.Socket[bytes]":
         sock = binding_socket(context, zmq.ROUTER, self._address)
@@ -175,3 +175,10 @@ class RegistrationSocket:
             here = None
         if here is not self._loop:
             raise RuntimeError("this registration socket belongs to another loop, thread or process")
+
+
+def _disappoint(waiter: "asyncio.Future[ConnectionInfo]") -> None:
+    if not waiter.done():
+        with suppress(RuntimeError):  # the loop of those who wait was closed
+            waiter.set_exception(ChannelClosed("the registration socket was closed"))
+        waiter.exception()  # not a fault where nobody waits any more

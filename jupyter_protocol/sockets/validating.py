@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
-from ..messages.message import Message
-from ..session import DELIMITER, PROTOCOL_VERSION, Session
-from ..validation import problems, validate
+from ..messages.message import Frame, Message
+from ..session import DELIMITER, Session
+from ..validation import problems
+from ..validation.problem import raise_first
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ VARIABLE = "JUPYTER_PROTOCOL_VALIDATE"
 """The environment variable that switches it on where nobody says otherwise: anything but nothing and 0."""
 
 _PROBLEMS_PER_MESSAGE = 100
+_IN_PARENT = ("parent_header.", "parent_header[")
 
 
 def is_wanted(*, validate: bool | None) -> bool:
@@ -26,17 +28,17 @@ def is_wanted(*, validate: bool | None) -> bool:
     return os.environ.get(VARIABLE, "") not in ("", "0") if validate is None else validate
 
 
-def check_sent(session: Session, message: Message) -> None:
-    """Raise `InvalidMessage` if what the session makes of this is not what the specification says."""
-    stamp = {"session": session.session_id, "username": session.username, "version": PROTOCOL_VERSION}
-    validate(
-        Message(
-            message.content,
-            {**stamp, **message.header},
-            parent_header=message.parent_header,
-            metadata=message.metadata,
-        )
-    )
+def check_sent(session: Session, frames: Sequence[Frame]) -> None:
+    """Raise `InvalidMessage` if these frames, which the session made, are not what the specification says.
+
+    In a parent header there are the peer's own words, repeated as they came: for what is wrong within it
+    nobody is blamed who sends it back.
+    """
+    start = frames.index(DELIMITER) + 2
+    unpack = session.packer.unpack
+    header, parent_header, metadata, content = (unpack(bytes(part)) for part in frames[start : start + 4])
+    sent = Message(content, header, parent_header=parent_header, metadata=metadata)
+    raise_first(problem for problem in problems(sent) if not problem.field.startswith(_IN_PARENT))
 
 
 def note_received(

@@ -7,14 +7,17 @@ accept. What consists of others is in `compound`.
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from types import NoneType
 from typing import Final
 
 from .faults import MISSING, Fault, Path, found, found_other, one_of
 
 WHOLE = re.ASCII | re.DOTALL
+_LEAP_SECOND = re.compile(r"([T ][0-9]{2}(:?)[0-9]{2}\2)60(?![0-9])")
+"""ISO 8601 has it, and `datetime` has not."""
 
 
 class Check:
@@ -100,12 +103,18 @@ class Date(Check):
         return "a date and time in ISO 8601"
 
     def faults(self, value: object, path: Path) -> Iterator[Fault]:
-        try:
-            good = isinstance(value, str) and bool(datetime.fromisoformat(value))
-        except ValueError:
-            good = False
-        if not good:
+        if not isinstance(value, str) or not _is_moment(value):
             yield Fault(path, str(self), found_other(value, str))
+
+
+def _is_moment(text: str) -> bool:
+    with suppress(ValueError):
+        date.fromisoformat(text)
+        return False  # a day is no moment
+    with suppress(ValueError):
+        datetime.fromisoformat(_LEAP_SECOND.sub(r"\g<1>59", text))
+        return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +132,7 @@ class Absent(Check):
 ANYTHING: Final = Kind("something", (object,))
 TEXT: Final = Kind("text", (str,))
 INTEGER: Final = Kind("an integer", (int,))
+COUNT: Final = Within(0)
 BOOLEAN: Final = Kind("a boolean", (bool,))
 NULL: Final = Kind("null", (NoneType,))
 DATE: Final = Date()

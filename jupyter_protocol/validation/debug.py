@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from .checks import BOOLEAN, INTEGER, TEXT, Check, OneOf
 from .compound import TEXTS, By, Fields, ListOf, Optional
 from .display import DATA
-from .rules import Rule, reply
+from .rules import ABORTED, Rule, reply
 
 ARGUMENTS: Mapping[str, Check] = {
     "dumpCell": Fields({"code": TEXT}, "dumpCell"),
@@ -78,7 +78,7 @@ DEBUG = {
         "Debug request",
         By(
             "status",
-            {status: _STATUSES[status] for status in ("error", "aborted")},
+            {status: _STATUSES[status] for status in ("error", *ABORTED)},
             otherwise=By("success", {True: _SUCCESS}, otherwise=Fields(_RESPONSE)),
         ),
     ),

@@ -11,8 +11,11 @@ _PARAMETERS = r"\s*(;.*)?"
 
 MIME_TYPE = rf"{_NAME}/{_NAME}{_PARAMETERS}"
 
-TEXTUAL = rf"(?![^;]*[/+]json\s*(;|\Z))(text|image|audio|video)/{_NAME}{_PARAMETERS}"
-"""The types whose raw data is text, base64 where they are binary; that of others "depends on the format"."""
+TEXTUAL = r"(text/(plain|html|markdown|latex)|image/(svg\+xml|png|jpeg)|application/javascript)" + _PARAMETERS
+"""The types of which everybody knows that they are text, base64 where they are binary.
+
+The raw data of others is "often, but not always a string".
+"""
 
 BUNDLE = ObjectOf({TEXTUAL: TEXT, MIME_TYPE: ANYTHING}, "a MIME type")
 

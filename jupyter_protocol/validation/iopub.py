@@ -3,7 +3,7 @@
 Source: Messaging in Jupyter, "Messages on the IOPub (XPUB/SUB) channel".
 """
 
-from .checks import BOOLEAN, INTEGER, TEXT, OneOf
+from .checks import BOOLEAN, COUNT, TEXT, OneOf
 from .compound import Fields, Optional
 from .display import DATA, TRANSIENT
 from .rules import FAILURE, Rule
@@ -15,10 +15,10 @@ IOPUB = {
     "update_display_data": Rule(
         "Update Display Data", Fields({**DATA, "transient": Fields({"display_id": TEXT})})
     ),
-    "execute_input": Rule("Code inputs", Fields({"code": TEXT, "execution_count": INTEGER})),
+    "execute_input": Rule("Code inputs", Fields({"code": TEXT, "execution_count": COUNT})),
     "execute_result": Rule(
         "Execution results",
-        Fields({"execution_count": INTEGER, **DATA, "transient": Optional(TRANSIENT)}),
+        Fields({"execution_count": COUNT, **DATA, "transient": Optional(TRANSIENT)}),
     ),
     "error": Rule("Execution errors", Fields(FAILURE)),
     "status": Rule("Kernel status", Fields({"execution_state": OneOf(("busy", "idle", "starting"))})),

@@ -47,6 +47,10 @@ def validate(message: Message) -> None:
       access selects by. From 5.2 on ``cursor_pos`` is within the code, in code points.
     * Replies have the header of their request as parent, and a status, except ``input_reply`` and
       ``debug_reply``, for which none is specified. An aborted one has no more of what is specified.
+    * An aborted reply calls itself "aborted", as in "Execution results", or "abort", as in "Request-Reply".
+    * Raw data is text for ``text/plain``, ``html``, ``markdown``, ``latex``, ``image/svg+xml``, ``png``,
+      ``jpeg`` and ``application/javascript``; for other types it is "often, but not always a string".
+    * ``date`` has a time; counts and cursors are not negative.
     * A message made here that has none of ``session``, ``username`` and ``version`` is right without them,
       since `Session.serialize` adds them.
     * What only "should" be is not asked for: an error reply may have the fields of a good one, and a result
@@ -68,7 +72,7 @@ def validate(message: Message) -> None:
 
     Source: Messaging in Jupyter; JEP 47, 65, 66, 91, 92; Debug Adapter Protocol, "Base Protocol".
     """
-    _raise_first(problems(message))
+    raise_first(problems(message))
 
 
 def problems(message: Message) -> Iterator[Problem]:
@@ -88,9 +92,10 @@ def validate_registration(content: JSONDict) -> None:
     """
     from .inspection import registration_problems
 
-    _raise_first(registration_problems(content))
+    raise_first(registration_problems(content))
 
 
-def _raise_first(problems: Iterator[Problem]) -> None:
+def raise_first(problems: Iterator[Problem]) -> None:
+    """Raise `InvalidMessage` for the first problem, if there is one."""
     for problem in problems:
         raise InvalidMessage(str(problem), field=problem.field)

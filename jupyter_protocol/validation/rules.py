@@ -24,6 +24,9 @@ class Rule:
     document: str = SPECIFICATION
 
 
+ABORTED = ("aborted", "abort")
+"""The one word is in "Execution results", the other in "Request-Reply"."""
+
 FAILURE: Mapping[str, Check] = {"ename": TEXT, "evalue": TEXT, "traceback": TEXTS}
 """What is told of an error, in replies and elsewhere."""
 
@@ -37,7 +40,7 @@ def reply(
     """The content of a reply: ``fields`` when its status is "ok", ``always`` whatever its status.
 
     A reply without status counts as one with the status ``missing``; None: it has to have one. A failed reply
-    has what tells of the error; an aborted one has no more.
+    has what tells of the error; an aborted one has no more, and calls itself "aborted" or "abort".
     """
     return by_status({"ok": fields}, always=always, missing=missing)
 
@@ -56,5 +59,6 @@ def by_status(
         status: Fields({**always, **fields}) for status, fields in successes.items()
     }
     cases["error"] = Fields({**always, **FAILURE}, section)
-    cases["aborted"] = Fields({**dict.fromkeys((*known, *FAILURE), ABSENT), **always}, section)
+    aborted = Fields({**dict.fromkeys((*known, *FAILURE), ABSENT), **always}, section)
+    cases |= dict.fromkeys(ABORTED, aborted)
     return By("status", cases, missing=missing, section=section)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..connection import CHANNELS
 from ..messages.message import Message
-from .checks import ABSENT, ANYTHING, BOOLEAN, INTEGER, TEXT, Check, OneOf, Within
+from .checks import ABSENT, ANYTHING, BOOLEAN, COUNT, INTEGER, TEXT, Check, OneOf
 from .compound import OBJECT, TEXTS, By, Either, Fields, ListOf, ObjectOf, Optional, Row
 from .display import DATA
 from .faults import Fault
@@ -42,7 +42,7 @@ _LANGUAGE = Fields(
         "codemirror_mode": Optional(Either((TEXT, OBJECT))),
     }
 )
-_CURSOR: dict[str, Check] = {"code": TEXT, "cursor_pos": Within(0)}
+_CURSOR: dict[str, Check] = {"code": TEXT, "cursor_pos": COUNT}
 
 SHELL = {
     "execute_request": Rule(
@@ -65,7 +65,7 @@ SHELL = {
                 "user_expressions": ObjectOf({".*": _EXPRESSION}),
                 "payload": Optional(ListOf(Fields({"source": TEXT}, "Payloads (DEPRECATED)"))),
             },
-            always={"execution_count": INTEGER},
+            always={"execution_count": COUNT},
         ),
     ),
     "inspect_request": Rule(
@@ -77,7 +77,7 @@ SHELL = {
     "complete_request": Rule("Completion", Fields(_CURSOR), also=_within_code),
     "complete_reply": Rule(
         "Completion",
-        reply({"matches": TEXTS, "cursor_start": INTEGER, "cursor_end": INTEGER, "metadata": OBJECT}),
+        reply({"matches": TEXTS, "cursor_start": COUNT, "cursor_end": COUNT, "metadata": OBJECT}),
     ),
     "history_request": Rule(
         "History",

@@ -233,6 +233,64 @@ async def test_no_request_makes_it_fail():
             assert (await talk.ask(messages.kernel_info_request(), channel)).content["status"] == "ok"
 
 
+async def test_what_may_be_missing_has_the_default_of_the_specification():
+    """Code is not silent then, and is remembered; nobody is asked anything."""
+    async with asyncio.timeout(GUARD), launch("echo") as kernel, talking(kernel.connection_info) as talk:
+        request = messages.new_message("execute_request", {"code": "one"})
+        assert (await talk.ask(request)).content["execution_count"] == 1
+        assert talk.about(request, "execute_result")
+        asking = messages.new_message("execute_request", {"code": "ask who?"})
+        reply = await talk.ask(asking)
+        assert (reply.content["ename"], reply.content["execution_count"]) == ("EchoError", 2)
+        history = await talk.ask(messages.history_request())
+        assert history.content["history"] == [[1, 1, "one"], [1, 2, "ask who?"]]
+
+
+async def test_the_main_shell_cannot_be_deleted():
+    """It is no subshell, though it is found under an empty name."""
+    async with asyncio.timeout(GUARD), launch("echo") as kernel, talking(kernel.connection_info) as talk:
+        reply = await talk.ask(messages.delete_subshell_request(""), "control")
+        assert reply.content["status"] == "error"
+        assert (await talk.ask(messages.execute_request("on"))).content["status"] == "ok"
+
+
+HISTORY = [
+    ({"hist_access_type": "tail", "n": 0}, []),
+    ({"hist_access_type": "tail", "n": -1}, []),
+    ({"hist_access_type": "tail", "n": 2}, [2, 3]),
+    ({"hist_access_type": "tail", "n": 9}, [1, 2, 3]),
+    ({"hist_access_type": "search", "n": 0, "pattern": "*"}, []),
+    ({"hist_access_type": "search", "n": 1, "pattern": "*t*"}, [3]),
+    ({"hist_access_type": "range", "session": 0, "start": 2, "stop": 3}, [2]),
+    ({"hist_access_type": "range", "session": 1, "start": 0, "stop": None}, [1, 2, 3]),
+    ({"hist_access_type": "range", "session": 0, "start": 0, "stop": 0}, []),
+    ({"hist_access_type": "range", "session": -1, "start": 0, "stop": 9}, []),
+    ({"hist_access_type": "range", "session": 0, "start": 1, "stop": 3, "n": 1}, [1, 2]),
+]
+
+
+async def test_of_its_history_it_tells_what_was_asked_for():
+    """Nothing where nothing was, and nothing of sessions before."""
+    async with asyncio.timeout(GUARD), launch("echo") as kernel, talking(kernel.connection_info) as talk:
+        for code in ("one", "two", "three"):
+            await talk.ask(messages.execute_request(code))
+        told = []
+        for wanted, _ in HISTORY:
+            reply = await talk.ask(messages.new_message("history_request", wanted))
+            told.append([number for _, number, _ in reply.content["history"]])
+        assert told == [numbers for _, numbers in HISTORY]
+
+
+async def test_what_is_no_request_gets_no_reply():
+    """Not even when it fails, and on no channel: busy and idle are all that is said."""
+    async with asyncio.timeout(GUARD), launch("echo") as kernel, talking(kernel.connection_info) as talk:
+        for channel in ("shell", "control"):
+            opened = talk.send(channel, messages.new_message("comm_open", {}))  # without an id to close
+            assert await talk.until(lambda opened=opened: talk.idle(opened))
+            await talk.ask(messages.kernel_info_request(), channel)  # replies keep their order
+            assert [message.msg_type for message in talk.about(opened)] == ["status", "status"]
+
+
 # Each way to its addresses
 
 WAYS = ["ipc", "own-ports", "handshake", "picked-ports"]

@@ -160,6 +160,32 @@ async def test_closing_is_idempotent_and_ends_all_waiting() -> None:
             await heartbeat.__aenter__()
 
 
+async def test_it_can_still_be_closed_when_somebody_waited_on_a_loop_that_is() -> None:
+    """Nobody can be told any more, and everything is released all the same."""
+    new_loop = type(asyncio.get_running_loop())
+
+    def run() -> None:
+        loop = new_loop()
+
+        async def wait() -> "asyncio.Task[None]":
+            await heartbeat.__aenter__()
+            waiting = asyncio.create_task(heartbeat.wait_for_echo())
+            await asyncio.sleep(0)
+            return waiting
+
+        heartbeat = Heartbeat(ConnectionInfo(hb_port=1))
+        waiting = loop.run_until_complete(wait())
+        loop.close()
+        for _ in range(2):
+            asyncio.run(heartbeat.aclose())
+        assert heartbeat._pump is not None
+        assert heartbeat._pump.closed
+        waiting._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    await asyncio.to_thread(run)
+    assert SharedContext._current is None
+
+
 async def test_opening_twice_is_refused() -> None:
     """And harms nothing."""
     async with Heartbeat(ConnectionInfo(hb_port=1)) as heartbeat:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import stat
 import sys
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ import zmq
 
 from jupyter_protocol import (
     CHANNELS,
+    ChannelClosed,
     ClientSockets,
     ConnectionInfo,
     InvalidMessage,
@@ -214,6 +216,20 @@ async def test_what_arrives_during_the_registration_is_delivered_after_it(path: 
                     await asyncio.sleep(0)
 
 
+@pytest.mark.parametrize("answered", [False, True])
+async def test_closing_ends_the_registration(answered: bool, path: Path) -> None:
+    """Also where the answer has just come: nobody is given sockets that are closed."""
+    async with launcher(path) as (received, answer):
+        sockets = KernelSockets.from_file(path, registration_timeout=2 * GUARD)
+        async with meanwhile(sockets) as entering:
+            request = await received.get()
+            if answered:
+                answer(request, sockets.session)
+            await sockets.aclose()
+            with pytest.raises(ChannelClosed, match="closed while they were opened"):
+                await entering
+
+
 # Launchers that do not answer as they should
 
 
@@ -350,6 +366,10 @@ async def test_an_address_of_a_launcher_that_is_none_is_an_oserror(path: Path) -
     [
         ({"shell_port": -1}, "shell_port"),
         ({"transport": "pigeon"}, "transport"),
+        ({"packer": "pickle-a-secret"}, "packer"),
+        ({"signature_scheme": "a-secret"}, "signature scheme"),
+        ({"registration_port": 1, "ip": "127.0.0.1", "packer": "a-secret"}, "packer"),
+        ({"registration_port": 1, "ip": "127.0.0.1", "signature_scheme": "a-secret"}, "signature scheme"),
         ({"registration_port": "x", "ip": "127.0.0.1"}, "registration_port"),
         ({"registration_port": 1, "ip": "127.0.0.1", "key": ""}, "key is missing"),
         ({"registration_port": "1", "registration_ip": "127.0.0.1"}, "kernel_id"),
@@ -362,7 +382,9 @@ def test_a_file_of_no_kind_is_an_error_that_names_file_and_field(values: Any, na
     with pytest.raises(ValueError, match=named) as caught:
         KernelSockets.from_file(path)
     assert str(path) in str(caught.value)
-    assert "the-key" not in str(caught.value)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "the-key" not in shown
+    assert "a-secret" not in shown
 
 
 def test_a_file_that_is_not_there_is_an_oserror(path: Path) -> None:

@@ -221,6 +221,21 @@ def test_a_subshell_is_chosen_in_the_header() -> None:
     assert "subshell_id" not in messages.execute_request("1").header
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"hist_access_type": "range"}, "session, start, stop missing"),
+        ({"hist_access_type": "range", "session": 0, "stop": 0}, "start missing"),
+        ({"hist_access_type": "search"}, "pattern missing"),
+        ({"hist_access_type": "search", "n": 3, "start": 1}, "pattern missing"),
+    ],
+)
+def test_history_is_not_asked_for_without_what_selects_it(given: dict[str, Any], missing: str) -> None:
+    """Kernels would answer something else, or fail."""
+    with pytest.raises(ValueError, match=f"^{missing}"):
+        messages.history_request(**given)
+
+
 OPTIONS: list[tuple[Message, dict[str, Any]]] = [
     (messages.execute_reply(1, status="aborted"), {"status": "aborted", "execution_count": 1}),
     (messages.execute_request("", user_expressions={"a": "b"}), {"user_expressions": {"a": "b"}}),

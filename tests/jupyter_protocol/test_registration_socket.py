@@ -237,6 +237,34 @@ async def test_closing_fails_those_who_wait(caplog: pytest.LogCaptureFixture) ->
     assert caplog.records == []
 
 
+async def test_it_can_still_be_closed_when_somebody_waited_on_a_loop_that_is() -> None:
+    """Nobody can be told any more, and everything is released all the same."""
+    new_loop = type(asyncio.get_running_loop())
+
+    def run() -> None:
+        loop = new_loop()
+
+        async def wait() -> "asyncio.Future[object]":
+            await registration.__aenter__()
+            waiting = asyncio.ensure_future(
+                asyncio.wait([registration.expect(name, ConnectionInfo()) for name in ("one", "two")])
+            )
+            await asyncio.sleep(0)
+            return waiting
+
+        registration = RegistrationSocket()
+        waiting = loop.run_until_complete(wait())
+        loop.close()
+        for _ in range(2):
+            asyncio.run(registration.aclose())
+        assert registration._pump is not None
+        assert registration._pump.closed
+        waiting._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    await asyncio.to_thread(run)
+    assert SharedContext._current is None
+
+
 async def test_a_kernel_that_has_just_been_answered_gets_its_answer_although_the_socket_closes() -> None:
     info = ConnectionInfo()
     async with RegistrationSocket() as registration:

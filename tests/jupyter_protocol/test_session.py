@@ -479,6 +479,17 @@ def test_what_cannot_be_packed_names_the_place(part: str, packer: str) -> None:
         Session(KEY, packer=packer).serialize(message)
 
 
+@pytest.mark.parametrize("packer", ["json", "msgpack"])
+@pytest.mark.parametrize("value", [None, 5, "text", [("msg_id", "1")], ["msg_id"]], ids=repr)
+@pytest.mark.parametrize("part", ["header", "parent_header"])
+def test_a_header_that_is_no_object_is_told_as_such(part: str, value: Any, packer: str) -> None:
+    """It is one of our own, so it is not for the peer to refuse it."""
+    message = messages.status("busy")
+    setattr(message, part, value)
+    with pytest.raises(InvalidMessage, match=f"the {part} is not an object but {type(value).__name__}"):
+        Session(KEY, packer=packer).serialize(message)
+
+
 @pytest.mark.parametrize(
     "buffer", ["text", 5, None, memoryview(b"abcdef")[::2]], ids=["text", "int", "None", "strided"]
 )

@@ -618,6 +618,14 @@ async def test_a_message_that_cannot_be_sent_disturbs_no_other(info: ConnectionI
         for channel in REQUESTS:
             with pytest.raises(InvalidMessage, match="addressed to nobody"):
                 kernel.send(channel, messages.execute_reply(1))
+        with pytest.raises(InvalidMessage, match="the message is addressed to nobody"):
+            kernel.send("shell", Message({}, {}))
+        for header in ({}, {"msg_type": None}, {"msg_type": "\ud800"}):
+            with pytest.raises(InvalidMessage, match="header needs a msg_type"):
+                kernel.send("iopub", Message({}, header))
+        for end, channel in ((kernel, "iopub"), (kernel, "shell"), (client, "shell")):
+            with pytest.raises(InvalidMessage, match="header is not an object"):
+                end.send(channel, Message({}, None))  # type: ignore[arg-type]
         kernel.send("shell", messages.error_reply(request, "E", "v"))
         await answers.first("shell", "kernel_info_reply")
         assert len(requests.items) == 1
@@ -699,6 +707,21 @@ async def test_a_channel_without_a_port_is_left_out(tcp: ConnectionInfo) -> None
 
 
 @posix_only
+@pytest.mark.parametrize("given", [{"shell_port": 2}, {"hb_port": 1, "control_port": 6}, {"iopub_port": 7}])
+async def test_numbers_that_are_filled_in_are_those_of_no_other_channel(
+    given: dict[str, int], tmp_path: Path
+) -> None:
+    """Two channels on one path would be one of them only."""
+    info = ConnectionInfo(transport="ipc", ip=str(tmp_path / "k"), **given)  # type: ignore[arg-type]
+    async with joined(info, None, None) as (kernel, client):
+        numbers = {channel: kernel.connection_info.port(channel) for channel in CHANNELS}
+        assert len(set(numbers.values()) - {0}) == len(CHANNELS)
+        assert {name: getattr(kernel.connection_info, name) for name in given} == given
+        client.send("shell", messages.kernel_info_request())
+        assert (await anext(kernel))[0] == "shell"
+
+
+@posix_only
 async def test_ipc_sockets_are_files_that_are_removed(tmp_path: Path) -> None:
     """Numbers that are 0 are filled in."""
     async with joined(where("ipc", tmp_path), None, None) as (kernel, client):
@@ -765,10 +788,15 @@ class TestCurve:
         assert set(requests.types("shell")) == {"kernel_info_request"}
         assert excluded.items == []
 
-    async def test_a_kernel_without_its_secret_key_is_refused(self) -> None:
+    @pytest.mark.parametrize(
+        ("given", "missing"),
+        [("curve_publickey", "curve_secretkey"), ("curve_secretkey", "curve_publickey")],
+    )
+    async def test_a_kernel_with_one_key_is_refused(self, given: str, missing: str) -> None:
         """Binding in the clear would be worse than not binding."""
-        with pytest.raises(ValueError, match="curve_secretkey"):
-            await KernelSockets(ConnectionInfo(curve_publickey=zmq.curve_keypair()[0].decode())).__aenter__()
+        info = ConnectionInfo.from_dict({given: zmq.curve_keypair()[0].decode()})
+        with pytest.raises(ValueError, match=f"{missing} is missing"):
+            await KernelSockets(info).__aenter__()
         assert SharedContext._current is None
 
     @pytest.mark.parametrize("ends", [ClientSockets, KernelSockets])
@@ -866,6 +894,41 @@ async def test_sockets_can_still_be_closed_when_their_loop_is(tcp: ConnectionInf
         client.linger = 0
         asyncio.run(client.aclose())
         assert client.closed
+
+    await asyncio.to_thread(run)
+    assert SharedContext._current is None
+
+
+async def test_sockets_can_still_be_closed_when_somebody_waited_on_a_loop_that_is(
+    tcp: ConnectionInfo, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a message or for room: nobody can be told any more, and everything is released all the same."""
+    monkeypatch.setattr(client_module, "SEND_QUEUE", 1)
+    new_loop = type(asyncio.get_running_loop())
+
+    def run() -> None:
+        loop = new_loop()
+
+        async def wait() -> None:
+            await client.__aenter__()
+            client.send("shell", messages.kernel_info_request())
+            client.send("shell", messages.kernel_info_request())
+            waiting.extend(asyncio.ensure_future(one) for one in (anext(client), client.drain()))
+            await turns(3)
+
+        client = ClientSockets(tcp.with_port("shell", 1))
+        waiting: list[asyncio.Future[object]] = []
+        loop.run_until_complete(wait())
+        pumps = list(client._pumps.values())
+        assert client._arrival is not None
+        assert any(pump._drained for pump in pumps)
+        loop.close()
+        client.linger = 0
+        asyncio.run(client.aclose())
+        asyncio.run(client.aclose())
+        assert all(pump.closed for pump in pumps)
+        for one in waiting:
+            one._log_destroy_pending = False  # type: ignore[attr-defined]
 
     await asyncio.to_thread(run)
     assert SharedContext._current is None

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -83,10 +85,70 @@ async def test_what_the_session_will_add_is_not_missed() -> None:
         _, received = await anext(kernel)
         assert (received.header["username"], received.session) == ("somebody", client.session.session_id)
         assert "session" not in message.header
-        incomplete = messages.comm_msg("c", {}, parent=message)  # a copy of what never left like this
-        with pytest.raises(InvalidMessage, match=r"parent_header\.session should be text, found nothing"):
-            client.send("shell", incomplete)
+        child = messages.comm_msg("c", {}, parent=INFO())  # whose header never left like this
+        client.send("shell", child)
+        _, received = await anext(kernel)
+        assert received.parent_header["session"] == client.session.session_id
         assert kernel.invalid == {}
+
+
+ODD_HEADERS: list[dict[str, Any]] = [
+    {"version": "5"},
+    {"msg_type": "kernel_info"},
+    {"date": None},
+    {"username": {}, "session": {"odd": True}},
+    {"subshell_id": 5},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_HEADERS, ids=repr)
+@pytest.mark.parametrize("packer", ["json", "msgpack"])
+async def test_nobody_is_blamed_for_repeating_an_odd_header(odd: dict[str, Any], packer: str) -> None:
+    """The reply goes its way, with that very header."""
+    async with joined(kernel=True, packer=packer) as (kernel, client):
+        request = INFO()
+        request.header |= odd
+        client.send("shell", request)
+        _, received = await anext(kernel)
+        kernel.send("iopub", messages.status("busy", parent=received))
+        kernel.send("shell", messages.error_reply(received, "E", "v"))
+        while (came := await anext(client))[0] != "shell":
+            pass
+        assert came[1].parent_header == received.header
+
+
+async def test_a_reply_that_has_no_parent_is_its_senders_fault() -> None:
+    """And so is one where there must be none."""
+    async with joined(kernel=True, client=True) as (kernel, client):
+        client.send("shell", INFO())
+        _, asked = await anext(kernel)
+        orphan = messages.error_reply(asked, "E", "v")
+        orphan.parent_header = {}
+        with pytest.raises(InvalidMessage, match="parent_header should be the header of the request"):
+            kernel.send("shell", orphan)
+        with pytest.raises(InvalidMessage, match="parent_header should be an empty object"):
+            kernel.send("iopub", messages.iopub_welcome("", parent=asked))
+
+
+async def test_what_counts_is_what_the_packer_makes_of_a_message() -> None:
+    """Bytes, keys that are no text and dates are text when they leave; what cannot leave is an error."""
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    async with joined(kernel=True, client=True) as (kernel, client):
+        client.send("shell", INFO())
+        _, asked = await anext(kernel)
+        shown = messages.display_data({"image/png": b"\x89PNG", "application/json": {1: 2}}, parent=asked)
+        shown.header["date"] = moment
+        shown.metadata[1] = 2  # type: ignore[index]
+        kernel.send("iopub", shown)
+        while (message := (await anext(client))[1]).msg_type != "display_data":
+            pass
+        assert message.date == moment
+        assert message.metadata == {"1": 2}
+        assert client.invalid == {}
+        with pytest.raises(InvalidMessage, match=r"the content\['data'\]\['a/b'\] cannot be packed as json"):
+            kernel.send("iopub", messages.display_data({"a/b": object()}))
+        with pytest.raises(InvalidMessage, match="the header is not an object"):
+            client.send("shell", Message({}, None))  # type: ignore[arg-type]
 
 
 async def test_what_comes_in_is_delivered_counted_by_field_and_logged_once_per_kind(

@@ -75,14 +75,15 @@ class Kernel:
                 shell.queue.put_nowait(message)
             else:
                 self.publish(messages.status("busy", parent=message))
-                self.sockets.send(channel, self.control(message))
+                if (reply := self.control(message)) is not None:
+                    self.sockets.send(channel, reply)
                 self.publish(messages.status("idle", parent=message))
                 if message.msg_type == "shutdown_request":
                     break
         for shell in self.shells.values():
             shell.close()
 
-    def control(self, request: Message) -> Message:
+    def control(self, request: Message) -> Message | None:
         """The answer to a request about the kernel as a whole."""
         subshell_id = str(request.content.get("subshell_id"))
         match request.msg_type:
@@ -97,7 +98,7 @@ class Kernel:
             case "create_subshell_request":
                 self.open_shell(subshell_id := uuid.uuid4().hex)
                 return messages.create_subshell_reply(subshell_id, parent=request)
-            case "delete_subshell_request" if subshell_id in self.shells:
+            case "delete_subshell_request" if subshell_id in self.shells and subshell_id:
                 self.shells.pop(subshell_id).close()
                 return messages.delete_subshell_reply(parent=request)
             case "list_subshell_request":
@@ -111,8 +112,10 @@ class Kernel:
     def publish(self, message: Message) -> None:
         self.sockets.send("iopub", message)
 
-    def failure(self, request: Message, error: BaseException) -> Message:
-        """The reply that tells of it. Where code failed, all clients are told."""
+    def failure(self, request: Message, error: BaseException) -> Message | None:
+        """The reply that tells of it, if it was a request. Where code failed, all clients are told."""
+        if not request.msg_type.endswith("_request"):
+            return None
         name, text = type(error).__name__, str(error)
         about = (name, text, [f"{name}: {text}"])
         if request.msg_type != "execute_request":

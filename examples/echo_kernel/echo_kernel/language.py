@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ WORDS = {
     "clear": "what was shown goes when something else comes",
     "exit": "CODE: end the process at once",
 }
+SESSION = 1
 ABOUT = {"name": "echo", "version": "1", "mimetype": "text/plain", "file_extension": ".echo"}
 
 
@@ -71,10 +71,10 @@ class Echo:
         return None
 
     async def execute(self, request: Message) -> Message:
-        code, silent = request.content["code"], request.content["silent"]
-        if request.content["store_history"] and not silent:
+        code, silent = request.content["code"], request.content.get("silent", False)
+        if request.content.get("store_history", True) and not silent:
             self.count += 1
-            self.history.append((1, self.count, code))
+            self.history.append((SESSION, self.count, code))
         count = self.count
         if not silent:
             self.publish(messages.execute_input(code, count, parent=request))
@@ -123,7 +123,7 @@ class Echo:
 
     async def ask(self, prompt: str, request: Message, *, password: bool) -> str:
         """What the user of the client that sent the request answers."""
-        if not request.content["allow_stdin"]:
+        if not request.content.get("allow_stdin"):
             raise EchoError("whoever sent this answers no questions")
         question = messages.input_request(prompt, password=password, parent=request)
         waiting = asyncio.get_running_loop().create_future()
@@ -146,11 +146,18 @@ class Echo:
         """Earlier inputs: a range of them, those that match, or the last ones."""
         found = self.history
         if wanted["hist_access_type"] == "range":
-            start, stop = wanted.get("start") or 0, wanted.get("stop") or sys.maxsize
-            found = [entry for entry in found if start <= entry[1] < stop]
+            start, stop = wanted.get("start") or 0, wanted.get("stop")
+            stop = self.count + 1 if stop is None else stop
+            here = wanted.get("session") in (None, 0, SESSION)  # earlier ones are not remembered
+            return shown([entry for entry in found if here and start <= entry[1] < stop], wanted)
         elif wanted["hist_access_type"] == "search":
             found = [entry for entry in found if fnmatchcase(entry[2], wanted.get("pattern") or "*")]
             if wanted.get("unique"):
                 found = list({entry[2]: entry for entry in found}.values())
-        found = found[-(wanted.get("n") or 0) :]
-        return [(session, n, (code, None) if wanted.get("output") else code) for session, n, code in found]
+        n = wanted.get("n")
+        return shown(found if n is None else found[max(len(found) - n, 0) :], wanted)
+
+
+def shown(found: list[tuple[int, int, str]], wanted: dict[str, Any]) -> list[tuple[int, int, Any]]:
+    """As a reply has them: nothing here has an output that is worth remembering."""
+    return [(session, n, (code, None) if wanted.get("output") else code) for session, n, code in found]
