@@ -41,7 +41,7 @@ class Language:
                 return self.constants[1 + value]
             case str():
                 _check_text(value)
-                return self.text(str(value))
+                return self.text(str.__str__(value))  # what a subclass shows itself as is another matter
             case int():
                 return self.whole(int(value))
             case float():
@@ -101,7 +101,7 @@ class _Foreign(Language):
             if not isinstance(key, str):
                 raise Unwritable(f"a key of type {type(key).__name__} cannot be written")
             _check_text(key)
-        return list(keys)
+        return [str.__str__(key) for key in keys]
 
 
 class _R(_Foreign):
@@ -250,11 +250,11 @@ class _Bash(_Shell):
         return super().assignment(name, value)
 
     def text(self, value: str) -> str:
-        if not re.search(r"[\x01-\x1f\x7f]", value):
+        if value.isprintable() or "\0" in value:
             return super().text(value)
-        # A kernel that drives bash through a terminal would have it take control characters for keys.
-        escaped = re.sub(r"[\x01-\x1f\x7f'\\]", lambda found: f"\\{ord(found[0]):03o}", value)
-        return f"$'{escaped}'"
+        # A kernel that drives bash through a terminal would have it take control characters for keys, and
+        # may end a line wherever Python does.
+        return f"$'{''.join(map(_octal, value))}'"
 
     def _pairs(self, values: Mapping[Any, object]) -> str:
         names = self.texts(values)
@@ -285,6 +285,12 @@ def _quoted(value: str, escape: Callable[[str], str], *, ascii_only: bool = Fals
         return c if plain else escape(c)
 
     return f'"{"".join(map(piece, value))}"'
+
+
+def _octal(c: str) -> str:
+    """As bytes, which mean the same in every locale, where the character does not show."""
+    plain = c.isprintable() and c not in "'\\"
+    return c if plain else "".join(f"\\{byte:03o}" for byte in c.encode())
 
 
 def _u_or_long_u(c: str) -> str:

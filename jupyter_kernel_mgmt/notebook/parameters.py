@@ -121,7 +121,7 @@ def _assignment(known: Language, name: object, value: object, language: str) -> 
     if not known.is_identifier(name):
         raise ParameterError(f"this is not a name that can be assigned to in {language}", name=name)
     try:
-        return known.assignment(name, value)
+        return known.assignment(str.__str__(name), value)
     except Unwritable as error:
         raise ParameterError(f"{error} ({language})", name=name) from error
     except RecursionError as error:

@@ -1,7 +1,9 @@
 """What is written for a language, run by the language itself; and papermill beside it."""
 
+import asyncio
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jupyter_kernel_mgmt import launch
 from jupyter_kernel_mgmt.notebook.parameters import assignments, inject
+
+GUARD = 60
 
 few = settings(max_examples=10, suppress_health_check=list(HealthCheck))  # each starts an interpreter
 
@@ -235,6 +240,37 @@ def test_r(locale):
         assert same(read_r(json.loads(shown)), as_r(value))
 
     check()
+
+
+# In their kernels, where some stand between the source and the language
+
+TEXTS = [
+    "quotes ' \" `",
+    "$HOME ${x} $(exit 3) \\ \\n !!",
+    "a\nb\r\tc\x03\x04\x1b[A",
+    "é ü 😀 \u2028",
+    "long " * 400,
+]
+SHOWS = {
+    "bash": ("bash", 'printf %s "${name}" | od -An -v -tx1 | tr -d " \\n"; echo'),
+    "deno": ("typescript", "console.log(new TextEncoder().encode({name}).toHex())"),
+    "ir": ("R", 'cat(paste(charToRaw(enc2utf8({name})), collapse = ""))'),
+    "python3": ("python", "print({name}.encode().hex())"),
+}
+
+
+@pytest.mark.parametrize("kernel_type", SHOWS)
+async def test_text_reaches_the_language_through_its_kernel(kernel_type, require):
+    """Also where a terminal stands between them, to which control characters are keys."""
+    require(kernel_type)
+    language, show = SHOWS[kernel_type]
+    source = inject([], {f"x{n}": text for n, text in enumerate(TEXTS)}, language)[0]["source"]
+    async with launch(kernel_type) as kernel, asyncio.timeout(GUARD):
+        result = await kernel.execute(source)
+        assert result.status == "ok", result.outputs
+        for n, text in enumerate(TEXTS):
+            shown = await kernel.execute(show.replace("{name}", f"x{n}"))
+            assert re.sub(r"\s", "", shown.stdout) == text.encode().hex()
 
 
 # Beside papermill

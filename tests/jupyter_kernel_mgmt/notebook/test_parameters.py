@@ -156,8 +156,11 @@ def test_a_number_of_more_digits_than_python_reads_is_written():
 
 def test_subclasses_are_written_as_what_they_are_a_case_of():
     """Their own `repr` would need names that the kernel does not have."""
-    parameters = {"a": type("T", (str,), {})("x"), "b": type("N", (int,), {"__repr__": lambda self: "N"})(3)}
-    assert assignments(parameters, "python") == "a = 'x'\nb = 3\n"
+    odd = {"__repr__": lambda self: "odd", "__str__": lambda self: "odd"}
+    parameters = {"a": type("T", (str,), odd)("x"), "b": type("N", (int,), odd)(3)}
+    parameters |= {"c": type("F", (float,), odd)(0.5), "d": [parameters["b"]]}
+    assert assignments({parameters["a"]: {parameters["a"]: 1}}, "R") == 'x <- list("x" = 1)\n'
+    assert assignments(parameters, "python") == "a = 'x'\nb = 3\nc = 0.5\nd = [3]\n"
 
 
 def test_nothing_is_no_source():
@@ -192,7 +195,8 @@ def test_other_languages_than_python_have_text_for_keys(language, key):
     [
         ("R", "a\0b"),
         ("R", 2**53 + 1),
-        ("bash", "a\0b"),
+        ("bash", "a\0b\n"),
+        ("sh", "a\0b"),
         ("bash", [[1]]),
         ("bash", {"a": [1]}),
         ("bash", {"": 1}),

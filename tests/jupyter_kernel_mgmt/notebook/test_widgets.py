@@ -97,7 +97,7 @@ def test_echoes_are_updates_and_custom_messages_are_not():
     """What another front end sent is the widget's state, too."""
     state = widgets(opening("s", SLIDER), update("s", {"value": 7}, method="echo_update"))
     state.feed(messages.comm_msg("s", {"method": "custom", "content": {"state": {"value": 8}}}))
-    assert states(state)["s"]["state"]["value"] == 7
+    assert states(state)["s"]["state"] == SLIDER | {"value": 7}
 
 
 def test_a_closed_widget_stays():
@@ -111,10 +111,10 @@ def test_messages_and_metadata_are_left_as_they_are():
     """What was given out before does not change with what comes."""
     first, last = opening("o", OUTPUT | {"outputs": []}), update("o", {"x": 1})
     content = copy.deepcopy(first.content)
-    state = widgets(first, capture("o", CELL), text("a"))
+    state = widgets(first, opening("s", SLIDER), capture("o", CELL), text("a"))
     before = state.metadata()
     kept = copy.deepcopy(before)
-    for message in (last, text("b"), capture("o", None)):
+    for message in (last, update("s", {"value": 3}), text("b"), capture("o", None)):
         state.feed(message)
     assert (first.content, before) == (content, kept)
     assert texts(state, "o") == ["ab"]
@@ -210,6 +210,14 @@ def test_a_widget_captures_one_request_at_a_time():
     assert state.feed(text("other", OTHER)) == LEFT
 
 
+def test_the_same_request_named_again_leaves_the_order():
+    """As when a widget sends its whole state."""
+    state = widgets(opening("a", OUTPUT), opening("b", OUTPUT), capture("a", CELL), capture("b", CELL))
+    state.feed(capture("a", CELL))
+    state.feed(text("b"))
+    assert texts(state, "b") == ["b"]
+
+
 def test_a_widget_may_capture_from_its_opening_on():
     """And one that is closed, or opened anew, does so no longer."""
     state = widgets(opening("o", OUTPUT | {"msg_id": CELL.msg_id}))
@@ -255,6 +263,8 @@ def test_outputs_that_the_kernel_sets():
     state.feed(update("o", {"outputs": [one]}))
     state.feed(messages.stream("stderr", "!", parent=CELL))
     assert texts(state, "o") == [["o", "ne"], "!"]
+    state.feed(messages.clear_output(parent=CELL))
+    assert texts(state, "o") == []
 
 
 def test_a_display_is_updated_wherever_a_widget_shows_it():
