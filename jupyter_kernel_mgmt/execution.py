@@ -67,6 +67,10 @@ class Execution:
         """Whether it has ended, well or not."""
         return self._finished.done()
 
+    def so_far(self) -> ExecutionResult:
+        """The result or, before the end, what has been written until now: then ``status`` is None."""
+        return self._result or self._make_result(None, None, idle_seen=False)
+
     async def interrupt(self) -> InterruptOutcome:
         """Interrupt this execution, once it runs, and tell what became of that.
 

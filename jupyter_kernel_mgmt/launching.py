@@ -74,11 +74,11 @@ class LaunchRequest:
     ``cwd`` and ``env`` (added to what ``env_policy`` lets it inherit) are for the kernel's process, and so
     are ``limits``; ``prefix`` is put before its command, as for a sandbox. ``output`` says where stdout and
     stderr go besides the tail, ``encryption`` whether its sockets are to be encrypted, ``packer`` how its
-    messages are to be packed (``"json"`` or ``"msgpack"``). ``forkserver`` asks
-    for a fork of a process that has imported what it needs, where the provider can. ``launch_params``
-    fill the places of their names in the kernel's command. ``deadline`` is a time of `time.monotonic` after
-    which nobody waits any more, or None. ``previous`` is the `Launched` that the new kernel takes the place
-    of: it keeps that one's addresses and keys where the provider can.
+    messages are to be packed (``"json"`` or ``"msgpack"``). ``forkserver`` asks for a fork of a process that
+    has imported what it needs, where the provider can. ``launch_params`` fill the places of their names in
+    the kernel's command, and ``extra_arguments`` are put behind it. ``deadline`` is a time of
+    `time.monotonic` after which nobody waits any more, or None. ``previous`` is the `Launched` that the new
+    kernel takes the place of: it keeps that one's addresses and keys where the provider can.
 
     A provider refuses what it cannot do with `Unsupported`, by the field's name. Raises `ValueError` for a
     ``kernel_id`` that could not be part of a file's name.
@@ -89,6 +89,7 @@ class LaunchRequest:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     env_policy: EnvPolicy = "inherit"
     launch_params: Mapping[str, Any] = field(default_factory=dict)
+    extra_arguments: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     prefix: tuple[str, ...] = ()
     transport: Transport = "auto"

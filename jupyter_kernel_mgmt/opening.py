@@ -74,6 +74,7 @@ def launch(
     env: Mapping[str, str] | None = None,
     env_policy: EnvPolicy = "inherit",
     launch_params: Mapping[str, Any] | None = None,
+    extra_arguments: Sequence[str] = (),
     limits: Limits | None = None,
     prefix: Sequence[str] = (),
     transport: Transport = "auto",
@@ -95,10 +96,11 @@ def launch(
     says what of ours the environment starts from: ``"inherit"`` (all), ``"replace"`` (nothing) or the names
     in a collection. ``limits`` bound what it may use (Linux), ``prefix`` is a command to run it under, such
     as a sandbox (where that hides our processes, it has to unset JPY_PARENT_PID). ``launch_params`` fill
-    places in its command. ``startup_timeout`` is in seconds. ``stdin`` is an async callable ``(prompt,
-    password) → str``. ``finder`` is whose providers are used (by default
-    one for this loop, for as long as kernels of it are open). ``on_event(event)`` hears everything from the
-    first progress on. ``trace`` is shown every message that passes, without secrets (see `log_trace`).
+    places in its command, and ``extra_arguments`` are put behind it. ``startup_timeout`` is in seconds.
+    ``stdin`` is an async callable ``(prompt, password) → str``. ``finder`` is whose providers are used (by
+    default one for this loop, for as long as kernels of it are open). ``on_event(event)`` hears everything
+    from the first progress on. ``trace`` is shown every message that passes, without secrets (see
+    `log_trace`).
 
     ``transport`` is ``"auto"``, ``"ipc"`` or ``"tcp"``, or one way to tcp ports: ``"own-ports"`` (the kernel
     writes them into its file), ``"handshake"`` (JEP 66), ``"picked-ports"`` (we choose them); what was
@@ -125,6 +127,7 @@ def launch(
         env=dict(env or {}),
         env_policy=env_policy,
         launch_params=dict(launch_params or {}),
+        extra_arguments=tuple(extra_arguments),
         limits=limits or Limits(),
         prefix=tuple(prefix),
         transport=transport,

@@ -36,6 +36,7 @@ class LaunchOptions(TypedDict, total=False):
     env: Mapping[str, str] | None
     env_policy: EnvPolicy
     launch_params: Mapping[str, Any] | None
+    extra_arguments: Sequence[str]
     limits: Limits | None
     prefix: Sequence[str]
     transport: Transport

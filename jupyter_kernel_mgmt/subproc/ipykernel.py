@@ -34,3 +34,8 @@ def packer_arguments(packer: str, argv: Sequence[str]) -> tuple[str, ...]:
     if own_arguments(argv) is None:
         raise Unsupported("packer", "only ipykernel is known to speak msgpack")
     return ("--Session.packer=msgpack",)
+
+
+def history_arguments(argv: Sequence[str]) -> tuple[str, ...]:
+    """What makes a kernel of this command keep its history in memory; nothing where nothing is known."""
+    return () if own_arguments(argv) is None else ("--HistoryManager.hist_file=:memory:",)

@@ -78,7 +78,8 @@ class SubprocessLauncher(KernelLauncherBase):
         try:
             fields = {**self.fields, "connection_file": str(place.connection_file)}
             command = fill_in(self.argv, fields, request.launch_params)
-            argv = (*request.prefix, *command, *packer_arguments(request.packer, command))
+            packing = packer_arguments(request.packer, command)
+            argv = (*request.prefix, *command, *packing, *request.extra_arguments)
             async with expected(place, request, self._helpers.registrations) as arrive:
                 manager = await self._start(argv, request, place)
                 place.connection_info = await arrive(manager.exited)

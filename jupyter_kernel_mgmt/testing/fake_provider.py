@@ -57,6 +57,8 @@ class FakeProvider(KernelProviderBase):
             raise NoSuchKernel(name, known=self.names, searched=["a list in a test"])
         for parameter in request.launch_params:
             raise Unsupported("launch_params", f"a fake kernel has no use for {parameter!r}")
+        if request.extra_arguments:
+            raise Unsupported("extra_arguments", "a fake kernel has no command")
         self.launches.append(request)
         channels = MemoryChannels()
         kernel = FakeKernel(channels.kernel, self.behaviour, quirks=self.quirks)

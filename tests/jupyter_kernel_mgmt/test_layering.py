@@ -40,11 +40,14 @@ def test_there_are_modules_to_look_at() -> None:
 PROGRAMS = {"subproc/start_ipykernel.py": {"ipykernel"}}
 """What is run in a kernel's process, and imported by nobody, needs what it starts."""
 
+EXTRAS = {"notebook": {"nbformat"}}
+"""What the packages within need besides, by extras."""
+
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_module_needs_nothing_beyond_the_core(path: Path) -> None:
     """The standard library, the package below, and the dependencies that are always installed."""
-    needed = CORE | PROGRAMS.get(name_of(path), set())
+    needed = CORE | PROGRAMS.get(name_of(path), set()) | EXTRAS.get(name_of(path).partition("/")[0], set())
     assert set(imported(path)) - set(sys.stdlib_module_names) <= needed
 
 
