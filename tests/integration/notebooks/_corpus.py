@@ -355,7 +355,7 @@ display('there', display_id='b')
         wants=("ipywidgets",),
         cells=[
             code("import ipywidgets as widgets\nslider = widgets.IntSlider(value=3, max=9)\nslider"),
-            code("label = widgets.Label('text')\nwidgets.link((slider, 'max'), (label, 'tooltip'))\nslider.value = 5"),
+            code("label = widgets.Label('text')\nwidgets.jslink((slider, 'max'), (label, 'value'))\nslider.value = 5"),
             code("box = widgets.HBox([label, widgets.Image(value=b'\\x89PNG', format='png')])\ndisplay(box)"),
             code("label.value = 'changed'\nslider.close()"),
         ],
@@ -519,16 +519,17 @@ display('there', display_id='b')
         about="what other processes and C code write to file descriptors 1 and 2",
         cells=[
             code("import os, subprocess, sys\nos.system('echo from a process')"),
-            code("subprocess.run('echo again; echo problem >&2', shell=True)"),
+            code("subprocess.run('echo again', shell=True)"),
+            code("subprocess.run('echo problem >&2', shell=True)"),
             code("_ = os.write(1, b'written\\n')"),
         ],
     ),
     Example(
         name="representations",
-        about="objects whose text has an address or fails, and pagers",
+        about="objects whose text has an address, or cannot be made",
         cells=[
             code("object()"),
-            code("class Broken:\n    def __repr__(self):\n        raise RuntimeError('no repr')\nBroken()"),
+            code("class Broken:\n    def __repr__(self):\n        raise RuntimeError('no repr')\nBroken()", "raises-exception"),
             code("[lambda: 0, print, len]"),
         ],
     ),
