@@ -48,6 +48,23 @@ class Peer:
         self._process.communicate()  # it ends with its input
 
 
+NUDGE = 2.0
+"""Seconds between two requests that wake nbclient."""
+
+
+async def _nudge(client: Any) -> None:
+    """Let nbclient look at its shell socket again.
+
+    It sends there for Output widgets while it waits there for the reply, and then now and then does not see
+    that the reply has come (https://github.com/jupyter/nbclient/issues/312). Answers to others than its own
+    request it passes over.
+    """
+    while True:
+        await asyncio.sleep(NUDGE)
+        if client.kc is not None:
+            client.kc.kernel_info()
+
+
 async def _execute(request: dict[str, Any]) -> dict[str, Any]:
     import nbformat
     from nbclient import NotebookClient
@@ -70,10 +87,14 @@ async def _execute(request: dict[str, Any]) -> dict[str, Any]:
         **request["options"],
     )
     failed = None
+    nudging = asyncio.create_task(_nudge(client))
     try:
         await client.async_execute()
     except tuple(words) as error:
         failed = {"index": running, "status": words[type(error)]}
+    finally:
+        nudging.cancel()
+        await asyncio.wait([nudging])
     return {"notebook": notebook, "failed": failed}
 
 
