@@ -82,10 +82,8 @@ def said(what: str) -> Cell:
 def _as_v3(cell: Cell) -> Cell:
     if cell["cell_type"] != "code":
         return cell
-    return {
-        **{"cell_type": "code", "collapsed": False, "input": cell["source"], "language": "python"},
-        **{"metadata": {}, "outputs": [], "prompt_number": 5},
-    }
+    old = {"collapsed": False, "language": "python", "prompt_number": 5}
+    return {"cell_type": "code", "input": cell["source"], "metadata": {}, "outputs": [], **old}
 
 
 LATE_IN_THREAD = """
@@ -306,9 +304,11 @@ Javascript('1')
         name="display_ids",
         about="displays that are changed in the same cell, from a later one, and two of one id",
         cells=[
-            code(
-                "from IPython.display import display\nfirst = display('old', display_id='a')\nfirst.update('new')"
-            ),
+            code("""
+from IPython.display import display
+first = display('old', display_id='a')
+first.update('new')
+"""),
             code("display('x', display_id='b')\nprint('between')\ndisplay('untouched', display_id='c')"),
             code("display('y', display_id='d')\ndisplay('z', display_id='d')"),
             code("display('later', display_id='b', update=True)\nfirst.update('newest')"),
@@ -350,9 +350,12 @@ display('there', display_id='b')
         name="clear_output",
         about="output is cleared at once, or when the next comes, which it may never",
         cells=[
-            code(
-                "from IPython.display import clear_output\nprint('old', flush=True)\nclear_output()\nprint('new')"
-            ),
+            code("""
+from IPython.display import clear_output
+print('old', flush=True)
+clear_output()
+print('new')
+"""),
             code("print('stays', flush=True)\nclear_output(wait=True)"),
             code("print('old', flush=True)\nclear_output(wait=True)\n'the result replaces it'"),
             code("print('old', flush=True)\nclear_output()"),
@@ -366,9 +369,11 @@ display('there', display_id='b')
         wants=("ipywidgets",),
         cells=[
             code("import ipywidgets as widgets\nslider = widgets.IntSlider(value=3, max=9)\nslider"),
-            code(
-                "label = widgets.Label('text')\nwidgets.jslink((slider, 'max'), (label, 'value'))\nslider.value = 5"
-            ),
+            code("""
+label = widgets.Label('text')
+widgets.jslink((slider, 'max'), (label, 'value'))
+slider.value = 5
+"""),
             code("box = widgets.HBox([label, widgets.Image(value=b'\\x89PNG', format='png')])\ndisplay(box)"),
             code("label.value = 'changed'\nslider.close()"),
         ],
@@ -381,9 +386,14 @@ display('there', display_id='b')
             code("import ipywidgets as widgets\nout, inner = widgets.Output(), widgets.Output()\nout"),
             code("with out:\n    print('inside')\n    display('shown')\nprint('outside')"),
             code("@out.capture()\ndef f():\n    print('captured')\n\nf()\nprint('not captured')"),
-            code(
-                "with out:\n    print('before')\n    with inner:\n        print('nested')\n    print('after')\ninner"
-            ),
+            code("""
+with out:
+    print('before')
+    with inner:
+        print('nested')
+    print('after')
+inner
+"""),
             code("out.clear_output()\nout.append_stdout('appended')"),
             code("with inner:\n    1 / 0", "raises-exception"),
         ],
@@ -393,9 +403,12 @@ display('there', display_id='b')
         about="a function with widgets for its arguments",
         wants=("ipywidgets",),
         cells=[
-            code(
-                "from ipywidgets import interact\n@interact(x=(0, 10), y=False)\ndef f(x, y):\n    return x, y"
-            ),
+            code("""
+from ipywidgets import interact
+@interact(x=(0, 10), y=False)
+def f(x, y):
+    return x, y
+"""),
             code("print(f(1, 2))"),
         ],
     ),
@@ -467,9 +480,13 @@ display('there', display_id='b')
             code(
                 "import asyncio\nawait asyncio.sleep(0)\nprint('awaited')\nawait asyncio.sleep(0, 'result')"
             ),
-            code(
-                "async def numbers():\n    for n in range(3):\n        yield n\nasync for n in numbers():\n    print(n)"
-            ),
+            code("""
+async def numbers():
+    for n in range(3):
+        yield n
+async for n in numbers():
+    print(n)
+"""),
             code("[n async for n in numbers()]"),
             code("async with asyncio.timeout(0):\n    await asyncio.sleep(10)", "raises-exception"),
         ],
@@ -561,6 +578,76 @@ display('there', display_id='b')
                 "raises-exception",
             ),
             code("[lambda: 0, print, len]"),
+        ],
+    ),
+    Example(
+        name="strange_json",
+        about="what JSON has no word for, large numbers, bundles that are not quite as they should be",
+        cells=[
+            code("from IPython.display import JSON\nJSON({'a': float('inf'), 'b': 10**30, 'c': 1e-300})"),
+            code("display({'text/plain': 'only text'}, raw=True)\ndisplay({}, raw=True)"),
+            code("display({'application/json': [1], 'text/html': ['<b>', 'x', '</b>']}, raw=True)"),
+            code("display({'text/plain': 'x'}, metadata={'isolated': True, 'a': {'b': [None]}}, raw=True)"),
+        ],
+    ),
+    Example(
+        name="interrupts_itself",
+        about="a cell that is interrupted, by itself, is an error and the run ends",
+        cells=[
+            code("import os, signal, time"),
+            code(
+                "print('before', flush=True)\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(10)",
+                "raises-exception",
+            ),
+            code("raise KeyboardInterrupt"),
+            code("'never'"),
+        ],
+        fails=(2, "error"),
+    ),
+    Example(
+        name="more_magics",
+        about="cell magics that show something, payloads for a front end, a debugger that nobody answers",
+        cells=[
+            code("%%html\n<b>html</b>"),
+            code("%%latex\n$x$"),
+            code("%%javascript\n1"),
+            code("%%svg\n<svg/>"),
+            code("%%markdown\n*md*"),
+            code("get_ipython().set_next_input('a cell that is suggested')\n'result'"),
+            code("%env JKM_NO_SUCH=1\nimport os\nos.environ['JKM_NO_SUCH']"),
+            code("get_ipython().run_cell('print(1)\\n2')\n3"),
+            code("%%prun -q -s cumulative\n1"),
+            code("breakpoint()", "raises-exception"),
+            code("%reset -f\n'os' in globals()"),
+        ],
+    ),
+    Example(
+        name="many_cells",
+        about="two hundred small cells",
+        cells=[code(f"print({number})\n{number}") for number in range(200)],
+    ),
+    Example(
+        name="foreign_comms",
+        about="comms that nobody answers",
+        cells=[
+            code("from comm import create_comm\ncomm = create_comm('nobody', data={'state': {'a': 1}})"),
+            code("comm.send({'b': 2}, buffers=[b'x'])\nprint('sent')"),
+            code("comm.close()\n'closed'"),
+        ],
+    ),
+    Example(
+        name="replaced_streams",
+        about="streams that code exchanges, text without an end that a display follows",
+        cells=[
+            code(
+                "import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()) as taken:\n    print('x')"
+            ),
+            code("taken.getvalue()"),
+            code("print('no end', end='')\ndisplay('shown')\nprint(' and on', end='')\n'result'"),
+            code(
+                "import sys; print('a', flush=True); print('b', file=sys.stderr, flush=True); display('c'); print('d')"
+            ),
+            code("sys.displayhook = lambda value: print('mine', value)\n1"),
         ],
     ),
     Example(name="no_cells", about="a notebook without cells", cells=[]),

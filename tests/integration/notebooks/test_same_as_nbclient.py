@@ -17,7 +17,6 @@ from ._corpus import CORPUS, Example
 from ._normalise import at, differing, normalised
 from ._peer import Peer
 
-
 Side = Literal["ours", "nbclient", "both"]
 
 
