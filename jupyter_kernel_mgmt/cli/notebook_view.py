@@ -116,12 +116,12 @@ class NotebookView:
             )
 
     def _ended(self, event: NotebookFinished) -> None:
-        self._update(event.name, what="done" if event.error is None else "failed")
+        how = _how(event.error)
+        self._update(event.name, what=how)
         task = self._tasks.get(event.name)
         if self._bars is not None and task is not None:
             self._bars.stop_task(task)
         if self._bars is None:
-            how = "done" if event.error is None else "failed"
             self.tell(f"{_short(event.name)}: {how} after {event.seconds:.2f} s")
 
     def _update(self, name: str, *, what: str | None = None, advance: int = 0) -> None:
@@ -147,6 +147,12 @@ class NotebookView:
         text = "\n".join(lines)
         if text:
             self._console.print(Text.from_ansi(text) if has_colour(sys.stderr) else Text(plain(text)))
+
+
+def _how(error: BaseException | None) -> str:
+    if error is None:
+        return "done"
+    return "failed" if isinstance(error, Exception) else "stopped"
 
 
 def _short(name: str) -> str:

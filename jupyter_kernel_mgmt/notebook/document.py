@@ -69,10 +69,13 @@ def _checked(found: Any, name: str) -> NotebookNode:
 
 def _give_ids(notebook: dict[str, Any]) -> None:
     """One to each cell of its own: copies of a cell may have that of the first, and older tools gave none."""
-    if notebook["nbformat_minor"] < 5:
+    cells = notebook.get("cells")
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        return  # validating tells of that
+    if notebook.get("nbformat_minor", 0) < 5:
         return
     seen: set[str] = set()
-    for cell in notebook["cells"]:
+    for cell in cells:
         if cell.setdefault("id", generate_corpus_id()) in seen:
             cell["id"] = generate_corpus_id()
         seen.add(cell["id"])

@@ -56,6 +56,8 @@ class CellFailed(NotebookError):
     ``"aborted"`` or ``"died"``; then the `KernelDied` is the cause.
     """
 
+    notebook: "NotebookNode"
+
     def __init__(
         self, index: int, status: FailureStatus, error: ErrorInfo | None, notebook: "NotebookNode"
     ) -> None:

@@ -155,6 +155,12 @@ def short_directory() -> Iterator[Path]:
     shutil.rmtree(directory)
 
 
+@pytest.fixture
+def directory(short_directory: Path) -> Path:
+    """An empty one for one test."""
+    return Path(tempfile.mkdtemp(dir=short_directory))
+
+
 @pytest.fixture(autouse=True)
 def world(short_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Directories of its own for each test, in our environment and so in that of kernels."""

@@ -40,14 +40,22 @@ def test_there_are_modules_to_look_at() -> None:
 PROGRAMS = {"subproc/start_ipykernel.py": {"ipykernel"}}
 """What is run in a kernel's process, and imported by nobody, needs what it starts."""
 
-EXTRAS = {"notebook": {"nbformat"}}
-"""What the packages within need besides, by extras."""
+EXTRAS = {
+    "cli": {"argcomplete", "nbformat", "prompt_toolkit", "rich"},
+    "notebook": {"nbformat"},
+    "notebook/nbconvert.py": {"nbconvert", "nbclient", "traitlets"},
+    "notebook/papermill.py": {"papermill", "nbclient"},
+}
+"""What these packages and modules need besides, by extras."""
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_module_needs_nothing_beyond_the_core(path: Path) -> None:
     """The standard library, the package below, and the dependencies that are always installed."""
-    needed = CORE | PROGRAMS.get(name_of(path), set()) | EXTRAS.get(name_of(path).partition("/")[0], set())
+    name = name_of(path)
+    needed = CORE.union(
+        *(table.get(part, ()) for table in (PROGRAMS, EXTRAS) for part in {name, name.partition("/")[0]})
+    )
     assert set(imported(path)) - set(sys.stdlib_module_names) <= needed
 
 

@@ -1,0 +1,195 @@
+"""nbconvert and papermill run notebooks with this package, and give what they give with their own parts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from jupyter_kernel_mgmt.notebook.blocking import run_blocking
+
+pytest.importorskip("nbconvert", reason="the extra nbconvert is not installed")
+pytest.importorskip("papermill", reason="the extra papermill is not installed")
+
+GUARD = 60
+
+CELLS = [
+    new_code_cell("a = 1\nwho = 'nobody'", metadata={"tags": ["parameters"]}),
+    new_markdown_cell("# Title"),
+    new_code_cell("print(a, who)\na"),
+    new_code_cell(""),
+    new_code_cell("import sys; print('x', file=sys.stderr)"),
+    new_code_cell(
+        "from IPython.display import HTML, display\nhandle = display(HTML('<b>1</b>'), display_id='d')"
+    ),
+    new_code_cell("handle.update(HTML('<b>2</b>'))"),
+    new_code_cell("raise ValueError('expected')", metadata={"tags": ["raises-exception"]}),
+    new_code_cell("import os; os.getcwd() == os.environ['EXPECTED_CWD']"),
+]
+CALM = [
+    cell for cell in CELLS if "raise " not in cell.source
+]  # papermill tells of every error, tagged or not
+FAILING = [new_code_cell("1"), new_code_cell("1 / 0"), new_code_cell("3")]
+HANGING = [new_code_cell("1"), new_code_cell("import time; print('begun', flush=True); time.sleep(1000)")]
+DYING = [new_code_cell("1"), new_code_cell("import os; os._exit(3)")]
+
+USE_OURS = "from jupyter_kernel_mgmt.notebook.nbconvert import use\nuse(get_config())\n"
+
+
+def written(directory: Path, cells: list[Any]) -> Path:
+    path = directory / "given.ipynb"
+    kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernelspec}), path)
+    return path
+
+
+def program(*arguments: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python program to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "EXPECTED_CWD": str(cwd), **env},
+        capture_output=True,
+        text=True,
+        timeout=GUARD,
+        check=False,
+    )
+
+
+def nbconvert(directory: Path, *arguments: str, ours: bool) -> subprocess.CompletedProcess[str]:
+    config = directory / "jupyter_nbconvert_config.py"
+    config.write_text(USE_OURS if ours else "")
+    output = "ours" if ours else "theirs"
+    return program(
+        *("nbconvert", "given.ipynb", "--to=notebook", "--execute", f"--output={output}", *arguments),
+        *(f"--config={config}",),
+        cwd=directory,
+    )
+
+
+def papermill(directory: Path, *arguments: str, ours: bool) -> subprocess.CompletedProcess[str]:
+    engine = ["--engine=jupyter_kernel_mgmt"] if ours else []
+    output = "ours.ipynb" if ours else "theirs.ipynb"
+    return program("papermill", *engine, *arguments, "given.ipynb", output, cwd=directory)
+
+
+def comparable(path: Path) -> Any:
+    """A notebook without what differs from one run to the next: times, ids, and text that came in pieces."""
+    notebook = json.loads(path.read_text())
+    for cell in notebook["cells"]:
+        cell.pop("id", None)
+        cell["metadata"]["execution"] = sorted(cell["metadata"].get("execution", []))
+        _forget_times(cell["metadata"].get("papermill", {}))
+        for output in cell.get("outputs", []):
+            if output["output_type"] == "stream":
+                output["text"] = "".join(output["text"])
+    papermill = notebook["metadata"].get("papermill", {})
+    _forget_times(papermill)
+    papermill.pop("output_path", None)
+    return notebook
+
+
+def _forget_times(values: dict[str, Any]) -> None:
+    for name in ("start_time", "end_time", "duration"):
+        if values.get(name) is not None:
+            values[name] = "some"
+
+
+def test_nbconvert_gives_the_same_notebook(directory: Path) -> None:
+    """By --execute, with nothing else changed than its configuration."""
+    written(directory, CELLS)
+    for ours in (True, False):
+        ran = nbconvert(directory, ours=ours)
+        assert ran.returncode == 0, ran.stderr
+    assert comparable(directory / "ours.ipynb") == comparable(directory / "theirs.ipynb")
+
+
+def test_nbconvert_allows_errors_when_asked(directory: Path) -> None:
+    written(directory, FAILING)
+    for ours in (True, False):
+        ran = nbconvert(directory, "--allow-errors", ours=ours)
+        assert ran.returncode == 0, ran.stderr
+    assert comparable(directory / "ours.ipynb") == comparable(directory / "theirs.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "expected"),
+    [
+        (FAILING, [], "CellExecutionError"),
+        (HANGING, ["--ExecutePreprocessor.timeout=1"], "CellTimeoutError"),
+        (DYING, [], "DeadKernelError"),
+    ],
+)
+def test_nbconvert_fails_as_with_its_own(
+    cells: list[Any], options: list[str], expected: str, directory: Path
+) -> None:
+    """The same exceptions, which its users catch."""
+    written(directory, cells)
+    for ours in (True, False):
+        ran = nbconvert(directory, *options, ours=ours)
+        assert ran.returncode != 0
+        assert expected in ran.stderr
+
+
+def test_papermill_gives_the_same_notebook(directory: Path) -> None:
+    """With parameters, and with papermill's own metadata in each cell."""
+    written(directory, CALM)
+    for ours in (True, False):
+        ran = papermill(directory, "-p", "who", "somebody", "--no-progress-bar", ours=ours)
+        assert ran.returncode == 0, ran.stderr
+    assert comparable(directory / "ours.ipynb") == comparable(directory / "theirs.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "expected"),
+    [
+        (FAILING, [], "PapermillExecutionError"),
+        (HANGING, ["--execution-timeout=1"], "CellTimeoutError"),
+        (DYING, [], "DeadKernelError"),
+    ],
+)
+def test_papermill_fails_as_with_its_own(
+    cells: list[Any], options: list[str], expected: str, directory: Path
+) -> None:
+    """And leaves the notebook with what was run."""
+    written(directory, cells)
+    for ours in (True, False):
+        ran = papermill(directory, *options, "--no-progress-bar", ours=ours)
+        assert ran.returncode != 0
+        assert expected in ran.stderr
+    if cells is FAILING:
+        assert comparable(directory / "ours.ipynb") == comparable(directory / "theirs.ipynb")
+
+
+def test_papermill_writes_output_where_it_is_told(directory: Path) -> None:
+    written(directory, CALM)
+    for ours in (True, False):
+        name = "ours.out" if ours else "theirs.out"
+        ran = papermill(directory, f"--stdout-file={name}", "--no-progress-bar", ours=ours)
+        assert ran.returncode == 0, ran.stderr
+    assert (directory / "ours.out").read_text() == (directory / "theirs.out").read_text() != ""
+
+
+def test_an_interrupt_reaches_the_thread() -> None:
+    """What runs there cleans up, and then the caller gets the interrupt."""
+    import asyncio
+
+    cleaned = threading.Event()
+
+    async def main() -> None:
+        try:
+            asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
+            await asyncio.Event().wait()
+        finally:
+            cleaned.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        run_blocking(main)
+    assert cleaned.is_set()
