@@ -562,10 +562,11 @@ async for n in numbers():
         name="subprocesses",
         about="what other processes and C code write to file descriptors 1 and 2",
         cells=[
-            code("import os, subprocess, sys\nos.system('echo from a process')"),
-            code("subprocess.run('echo again', shell=True)"),
-            code("subprocess.run('echo problem >&2', shell=True)"),
-            code("_ = os.write(1, b'written\\n')"),
+            # A thread of the kernel's reads it, and needs a moment to do so before the cell ends.
+            code("import os, subprocess, time\nstatus = os.system('echo system')\ntime.sleep(0.3)\nstatus"),
+            code("subprocess.run('echo run', shell=True)\ntime.sleep(0.3)"),
+            code("subprocess.run('echo problem >&2', shell=True)\ntime.sleep(0.3)"),
+            code("_ = os.write(1, b'written\\n')\ntime.sleep(0.3)"),
         ],
     ),
     Example(
@@ -623,8 +624,8 @@ async for n in numbers():
     ),
     Example(
         name="many_cells",
-        about="two hundred small cells",
-        cells=[code(f"print({number})\n{number}") for number in range(200)],
+        about="a hundred small cells",
+        cells=[code(f"print({number})\n{number}") for number in range(100)],
     ),
     Example(
         name="foreign_comms",
@@ -639,14 +640,11 @@ async for n in numbers():
         name="replaced_streams",
         about="streams that code exchanges, text without an end that a display follows",
         cells=[
-            code(
-                "import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()) as taken:\n    print('x')"
-            ),
+            code("import contextlib, io, sys\ntaken = io.StringIO()"),
+            code("with contextlib.redirect_stdout(taken):\n    print('x')"),
             code("taken.getvalue()"),
             code("print('no end', end='')\ndisplay('shown')\nprint(' and on', end='')\n'result'"),
-            code(
-                "import sys; print('a', flush=True); print('b', file=sys.stderr, flush=True); display('c'); print('d')"
-            ),
+            code("print('a', flush=True); print('b', file=sys.stderr, flush=True); display('c'); print('d')"),
             code("sys.displayhook = lambda value: print('mine', value)\n1"),
         ],
     ),
