@@ -31,6 +31,8 @@ EXPECTED = {
     ],
     "restarter": ["restart 2 begins in", "and again: 42", "given up: 2 restarts did not help"],
     "pool": ["3 kernels are warm", "task 7: in /", "every kernel was new: True"],
+    "minimal_executor": ["['x is 42\\n', {'text/plain': '42'}]"],
+    "run_notebook": ["cell 3: ok", "cell 4: error", "FileNotFoundError", "kept: hello Ada", "saved: True"],
     "write_a_provider": ["starting Python with -O", "asserts: False"],
 }
 

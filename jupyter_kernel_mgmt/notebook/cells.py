@@ -120,7 +120,15 @@ class CellRunner:
             outputs.append(_as_output(cause))
         self._results.append(result)
         for shown in result.displays:
-            self._shown.setdefault(shown, set()).add(index)
+            self._show_alike(shown)
+            self._changed |= self._shown.setdefault(shown, set())
+            self._shown[shown].add(index)
+
+    def _show_alike(self, shown: str) -> None:
+        """What is displayed under an id that is in use replaces what was there, as IPython's users expect."""
+        outputs = [output for result in self._results for output in result.displays.get(shown, ())]
+        for output in outputs[:-1]:
+            output |= {key: outputs[-1][key] for key in ("data", "metadata")}
 
     def _heard(self, channel: str, message: Message) -> None:
         if message.msg_type == "update_display_data":

@@ -54,6 +54,9 @@ def _checked(found: Any, name: str) -> NotebookNode:
     if not isinstance(version, int) or version not in nbformat.versions:
         known = ", ".join(map(str, sorted(nbformat.versions)))
         raise InvalidNotebook(f"{name} is of nbformat {version!r}; known are {known}")
+    cells = found.get("cells", [])
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise InvalidNotebook(f"{name} is no valid notebook: cells: not a list of objects")
     try:
         if version != 4:
             found = nbformat.convert(nbformat.versions[version].to_notebook_json(found), 4)
@@ -69,13 +72,10 @@ def _checked(found: Any, name: str) -> NotebookNode:
 
 def _give_ids(notebook: dict[str, Any]) -> None:
     """One to each cell of its own: copies of a cell may have that of the first, and older tools gave none."""
-    cells = notebook.get("cells")
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        return  # validating tells of that
     if notebook.get("nbformat_minor", 0) < 5:
         return
     seen: set[str] = set()
-    for cell in cells:
+    for cell in notebook.get("cells", []):
         if cell.setdefault("id", generate_corpus_id()) in seen:
             cell["id"] = generate_corpus_id()
         seen.add(cell["id"])

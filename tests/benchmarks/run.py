@@ -16,9 +16,9 @@ from importlib.metadata import PackageNotFoundError, version
 BENCHMARKS = (
     *("packing", "unpacking", "delivery", "queued", "round_trip"),
     *("launching", "forking", "twenty", "thousand", "pool", "importing", "blocked", "deadlines", "orphans"),
-    "cycles",
+    *("cycles", "notebooks"),
 )
-PACKAGES = ("jupyter_client", "orjson", "msgspec", "pyzmq", "ipykernel")
+PACKAGES = ("jupyter_client", "nbclient", "orjson", "msgspec", "pyzmq", "ipykernel")
 
 
 def main() -> None:

@@ -94,7 +94,11 @@ def test_output_is_shown_live_when_asked(directory: Path, command: Any) -> None:
         ("not json", ExitCode.NO_NOTEBOOK, "is not JSON"),
         ("", ExitCode.NO_NOTEBOOK, "is empty"),
         ("[1, 2]", ExitCode.NO_NOTEBOOK, "without the field nbformat"),
-        (json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 3}), 65, "cells: 3 is not"),
+        (
+            json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 3}),
+            65,
+            "cells: not a list",
+        ),
         (None, ExitCode.NO_NOTEBOOK, "No such file"),
     ],
 )

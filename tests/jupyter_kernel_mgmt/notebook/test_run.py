@@ -133,9 +133,10 @@ async def test_the_death_of_the_kernel_is_told_in_the_notebook(script: Script, t
 async def test_later_cells_change_displays_of_earlier_ones(script: Script, tmp_path: Path) -> None:
     """In the notebook and in the file."""
     output = tmp_path / "out.ipynb"
-    ran = await run_of(script, notebook("show x a", "show x b", "update x c"), output=output).execute()
-    assert texts(ran) == [["c"], ["c"], []]
-    assert texts(nbformat.read(output, as_version=4)) == [["c"], ["c"], []]
+    cells = ["show x a", "show y b\nshow x c", "update y d"]
+    ran = await run_of(script, notebook(*cells), output=output).execute()
+    assert texts(ran) == [["c"], ["d", "c"], []]
+    assert texts(nbformat.read(output, as_version=4)) == [["c"], ["d", "c"], []]
 
 
 async def test_output_over_the_limit_is_left_out_and_told(script: Script) -> None:
