@@ -53,20 +53,6 @@ KNOWN = {
             ("notebook.cells[2].execution_count", "notebook.cells[2].outputs"),
         ),
     ],
-    "display_ids": [
-        Difference(
-            "nbclient",
-            "a display under an id that is in use changes the earlier ones too, in JupyterLab as well",
-            ("notebook.cells[2].outputs[0].data.text/plain",),
-        ),
-    ],
-    "display_id_shown_anew": [
-        Difference(
-            "nbclient",
-            "a display under an id that is in use changes the earlier ones too, in JupyterLab as well",
-            ("notebook.cells[0].outputs[0].data.text/plain",),
-        ),
-    ],
     "widgets": [
         Difference("nbclient", "we keep no state of widgets", ("notebook.metadata.widgets",)),
     ],
