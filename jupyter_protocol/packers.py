@@ -37,8 +37,9 @@ class JSONPacker:
     differently without a word (NaN and infinities, keys that are no text, classes that JSON does not
     know) goes to the standard library, which also has the last word on what is refused.
 
-    Two rules go beyond it: a datetime with a time zone is written as ISO 8601 (UTC as ``Z``), bytes are
-    written in base64. Both arrive as text.
+    Three rules go beyond it: a datetime with a time zone is written as ISO 8601 (UTC as ``Z``), bytes are
+    written in base64, and both arrive as text; bytes in text that are no UTF-8 arrive as the lone surrogates
+    that ipykernel writes so (Python's ``surrogateescape``).
     """
 
     name = "json"
@@ -67,7 +68,11 @@ class JSONPacker:
         try:
             return self._decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return json.loads(bytes(data))
+            data = bytes(data)
+        try:
+            return json.loads(data)
+        except UnicodeDecodeError:
+            return json.loads(data.decode("utf-8", "surrogateescape"))
 
 
 class MsgpackPacker:

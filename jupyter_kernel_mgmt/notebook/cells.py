@@ -52,6 +52,7 @@ class CellRunner:
         self._changed: set[int] = set()
         self.widgets = WidgetState()
         self._captured: set[str] = set()
+        self._count: int | None = None
         self._refolded: list[ExecutionResult] = []
 
     async def __aenter__(self) -> Self:
@@ -71,7 +72,7 @@ class CellRunner:
         self, index: int, cell: Cell, *, timeout: float | None, on_output: OnOutput | None = None
     ) -> CellResult:
         """Run a cell for its outputs. Cancelling leaves in it what it had written until then."""
-        self._timing, self._captured, started = {}, set(), time.monotonic()
+        self._timing, self._captured, self._count, started = {}, set(), None, time.monotonic()
         cause: Exception | None = None
         self._execution = execution = self._start(cell, timeout)
         try:
@@ -119,6 +120,8 @@ class CellRunner:
         cell["metadata"]["execution"] = self._timing
         if result.execution_count is not None:
             cell["execution_count"] = result.execution_count
+        elif self._count is not None:  # the kernel died before it replied
+            cell["execution_count"] = self._count
         if result.dropped:
             outputs.append(
                 _told(f"{result.dropped} output messages were left out: they exceed output_limit\n")
@@ -160,6 +163,9 @@ class CellRunner:
             name = _timed(channel, message)
             if name:
                 self._timing[name] = _moment(message)
+            if message.msg_type == "execute_input":
+                count = message.content.get("execution_count")
+                self._count = count if isinstance(count, int) else None
 
     def _feed_widgets(self, message: Message) -> None:
         disposition = self.widgets.feed(message)

@@ -245,7 +245,7 @@ def test_json_reads_what_json_loads_reads(data: bytes) -> None:
 
 UNREADABLE = [
     b"", b" ", b"nul", b"[1,]", b"{,}", b"[1 2]", b'{"a" 1}', b"{1: 2}", b"01", b"1.", b".5", b"+1", b"-",
-    b"1e", b"0x10", b'"a', b'"\x01"', b'"\t"', b'"\\x"', b'"\\u12"', b"'a'", b'"\xff"', b'{"\xff": 1}',
+    b"1e", b"0x10", b'"a', b'"\x01"', b'"\t"', b'"\\x"', b'"\\u12"', b"'a'",
     b"1\x0c", b"[]x", b"nan", b"inf", b"1" * 5000,
     b"\x80", b"\xff\xfe", b"[" * 200_000, b"[" * 200_000 + b"]" * 200_000, b'{"a":' * 200_000,
 ]  # fmt: skip
@@ -378,3 +378,11 @@ def test_an_unknown_packer_is_refused(name: str) -> None:
     """Pickle above all."""
     with pytest.raises(UnknownPacker, match="no such packer; there are 'json' and 'msgpack'"):
         get_packer(name)
+
+
+def test_bytes_that_are_no_utf8_arrive_as_what_ipykernel_wrote_so() -> None:
+    """It packs a lone surrogate as the byte it stands for, and the message is not lost."""
+    text = "before \udc80\udcff after"
+    packed = json.dumps({"text": text}, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    assert JSONPacker().unpack(packed) == {"text": text}
+    assert JSONPacker().unpack(memoryview(packed)) == {"text": text}
