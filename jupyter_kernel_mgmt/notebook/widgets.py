@@ -145,7 +145,8 @@ class WidgetState:
         model = self._models.get(comm_id)
         if model is not None and model.captured is not None:
             self._capture(model.captured, "")
-            model.end_capturing()
+            model.state["outputs"] = model.captured.outputs()
+            model.captured = None
 
 
 @dataclass(slots=True)
@@ -174,11 +175,6 @@ class _Model:
 
     def _is_output(self) -> bool:
         return (self.state.get("_model_module"), self.state.get("_model_name")) == OUTPUT_MODEL
-
-    def end_capturing(self) -> None:
-        if self.captured is not None:
-            self.state["outputs"] = self.captured.outputs()
-            self.captured = None
 
     def saved(self) -> dict[str, Any]:
         """As the schema has it."""
