@@ -35,14 +35,13 @@ class Difference:
 KNOWN = {
     "lone_surrogates": [
         Difference(
-            "nbclient",
-            "ipykernel packs such text as bytes that are not UTF-8. nbclient reads them with replacement "
-            "characters, we drop the whole message: output, error and reply are lost",
+            "ours",
+            "ipykernel packs such text as bytes that are not UTF-8; we read what it wrote, and nbclient puts "
+            "replacement characters in its place",
             (
-                "notebook.cells[0].outputs",
-                "notebook.cells[2].execution_count",
-                "notebook.cells[2].metadata.execution",
-                "notebook.cells[2].outputs",
+                "notebook.cells[0].outputs[0].text",
+                "notebook.cells[2].outputs[0].evalue",
+                "notebook.cells[2].outputs[0].traceback[3]",
             ),
         ),
     ],
@@ -51,30 +50,6 @@ KNOWN = {
             "ours",
             "what a notebook shows is of this run: cells that it did not get to show nothing",
             ("notebook.cells[2].execution_count", "notebook.cells[2].outputs"),
-        ),
-    ],
-    "widgets": [
-        Difference("nbclient", "we keep no state of widgets", ("notebook.metadata.widgets",)),
-    ],
-    "output_widget": [
-        Difference("nbclient", "we keep no state of widgets", ("notebook.metadata.widgets",)),
-        Difference(
-            "nbclient",
-            "what an Output widget takes belongs to its state, and we leave it in the cell",
-            (
-                "notebook.cells[1].outputs",
-                "notebook.cells[2].outputs[0].text",
-                "notebook.cells[3].outputs",
-                "notebook.cells[5].outputs",
-            ),
-        ),
-    ],
-    "interact": [
-        Difference("nbclient", "we keep no state of widgets", ("notebook.metadata.widgets",)),
-        Difference(
-            "nbclient",
-            "what an Output widget takes belongs to its state, and we leave it in the cell",
-            ("notebook.cells[0].outputs",),
         ),
     ],
     "strange_json": [
@@ -108,11 +83,6 @@ KNOWN = {
             "ours",
             "the notebook itself says that the kernel died, not only the exception",
             ("notebook.cells[2].outputs",),
-        ),
-        Difference(
-            "nbclient",
-            "execute_input told the count; we take it from the reply alone, which never came",
-            ("notebook.cells[2].execution_count",),
         ),
     ],
     "version_3": [
