@@ -1,10 +1,10 @@
 """`Message`: one Jupyter message in memory, and the making of new ones."""
 
 import os
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import count
+from time import time_ns
 from typing import Any, TypedDict, Unpack
 
 Frame = bytes | bytearray | memoryview
@@ -151,8 +151,15 @@ def make(msg_type: str, content: JSONDict, envelope: Envelope) -> Message:
     parent = envelope.get("parent")
     if len(envelope) > (parent is not None):
         return new_message(msg_type, content, **envelope)
-    header = {"msg_id": new_msg_id(), "msg_type": msg_type, "date": utc_now()}
-    return assemble(content, header, {} if parent is None else parent.header, {}, [], [])
+    message = _blank(Message)  # not by `assemble`: a call takes a tenth of the time of all this
+    message.content = content
+    message.header = {"msg_id": new_msg_id(), "msg_type": msg_type, "date": utc_now()}
+    message.parent_header = {} if parent is None else parent.header
+    message.metadata = {}
+    message.buffers = []
+    message.idents = []
+    message.size = 0
+    return message
 
 
 def new_reply(msg_type: str, content: JSONDict, **envelope: Unpack[Envelope]) -> Message:
@@ -192,17 +199,19 @@ class _Clock:
     """ISO 8601 time stamps in UTC with microseconds; all but the last three digits are kept for a while."""
 
     def __init__(self) -> None:
-        self.cached = (-1, "")  # a millisecond, and the text down to it
+        self.cached = (-1000, "")  # the microsecond in which a millisecond began, and the text of that one
         self._endings = [f"{number:03d}Z" for number in range(1000)]
 
     def now(self) -> str:
-        millisecond, nanoseconds = divmod(time.time_ns(), 1_000_000)
-        known, text = self.cached
-        if millisecond != known:
+        microseconds = time_ns() // 1000
+        start, text = self.cached
+        if not start <= microseconds < start + 1000:
+            millisecond = microseconds // 1000
             moment = datetime.fromtimestamp(millisecond // 1000, UTC)
             text = f"{moment:%Y-%m-%dT%H:%M:%S}.{millisecond % 1000:03d}"
-            self.cached = (millisecond, text)
-        return text + self._endings[nanoseconds // 1000]
+            start = millisecond * 1000
+            self.cached = (start, text)
+        return text + self._endings[microseconds - start]
 
 
 utc_now = _Clock().now
