@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from .. import __version__
 from .exit_codes import ExitCode, epilog, for_error
 
-COMMANDS = ("list", "exec", "launch")
+COMMANDS = ("list", "exec", "launch", "console", "doctor")
 """The subcommands: each is the module of that name here, and has what `Command` asks for."""
 
 EXTRA = {"argcomplete", "nbformat", "prompt_toolkit", "rich"}

@@ -37,6 +37,9 @@ def test_there_are_modules_to_look_at() -> None:
     assert {"kernel.py", "subproc/manager.py", "testing/memory.py"} <= {name_of(path) for path in MODULES}
 
 
+COMMAND = {"argcomplete", "nbformat", "prompt_toolkit", "rich"}
+"""What the command needs besides, by the extra ``cli``."""
+
 PROGRAMS = {"subproc/start_ipykernel.py": {"ipykernel"}}
 """What is run in a kernel's process, and imported by nobody, needs what it starts."""
 
@@ -45,6 +48,8 @@ PROGRAMS = {"subproc/start_ipykernel.py": {"ipykernel"}}
 def test_a_module_needs_nothing_beyond_the_core(path: Path) -> None:
     """The standard library, the package below, and the dependencies that are always installed."""
     needed = CORE | PROGRAMS.get(name_of(path), set())
+    if name_of(path).startswith("cli/"):
+        needed |= COMMAND
     assert set(imported(path)) - set(sys.stdlib_module_names) <= needed
 
 
@@ -62,7 +67,8 @@ def test_one_module_knows_each_foreign_library() -> None:
     users = {name: {path for path, names in imports.items() if name in names} for name in CORE}
 
     assert len(users["entrypoints"]) == 1
-    assert users["zmq"] == users["msgspec"] == users["msgpack"] == set()
+    assert users["zmq"] == {"cli/versions.py"}
+    assert users["msgspec"] == users["msgpack"] == set()
 
 
 def test_the_package_below_never_looks_up() -> None:
@@ -97,6 +103,27 @@ def test_importing_is_free_of_side_effects() -> None:
     )
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+
+
+def test_the_command_declares_what_it_needs() -> None:
+    """As an extra, so that the library alone brings none of it."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+    assert {item.partition(">")[0] for item in extras["cli"]} == COMMAND
+
+
+def test_importing_the_package_alone_imports_no_sockets() -> None:
+    """The command's help would have to wait for them; the first public name brings everything."""
+    code = (
+        "import sys, jupyter_kernel_mgmt as package\n"
+        "assert not {'zmq', 'jupyter_protocol'} & sys.modules.keys()\n"
+        "assert not hasattr(package, 'nonsense') and not hasattr(package, '_nonsense')\n"
+        "assert 'Kernel' in dir(package)\n"
+        "package.Kernel\n"
+        "assert 'zmq' in sys.modules and 'Kernel' in vars(package)\n"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_what_is_declared_is_what_is_used() -> None:
