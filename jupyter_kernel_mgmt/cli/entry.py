@@ -12,9 +12,10 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.styles import Style
 
 from ..exceptions import KernelError
-from ..kernel import Kernel
+from ..requests import KernelRequests
 
 ANSWER_TIMEOUT = 1.0
 """Seconds that a kernel has to say whether code is complete, or what completes it; it may be busy."""
@@ -23,10 +24,23 @@ HISTORY_TIMEOUT = 2.0
 HISTORY_LENGTH = 1_000
 
 
+STYLE = Style.from_dict(
+    {
+        "completion-menu": "noinherit",
+        "completion-menu.completion": "noinherit",
+        "completion-menu.completion.current": "noinherit reverse",
+        "scrollbar.background": "noinherit",
+        "scrollbar.button": "noinherit reverse",
+        "aborting": "noinherit",
+    }
+)
+"""prompt_toolkit's own has fixed colours, which do not suit every terminal's theme."""
+
+
 class Entry:
     """A prompt, with completion and history of the kernel. ``session`` is prompt_toolkit's."""
 
-    def __init__(self, kernel: Kernel, history: Sequence[str] = ()) -> None:
+    def __init__(self, kernel: KernelRequests, history: Sequence[str] = ()) -> None:
         self._kernel = kernel
         self._asking = False
         self._typed_ahead: list[KeyPress] = []
@@ -35,6 +49,7 @@ class Entry:
             completer=KernelCompleter(kernel),
             complete_while_typing=False,
             multiline=True,
+            style=STYLE,
             key_bindings=self._bindings(),
             prompt_continuation=lambda width, number, wraps: "...: ".rjust(width),
         )
@@ -55,9 +70,12 @@ class Entry:
         """Keys that come while the kernel is asked belong behind its answer."""
         self._typed_ahead += event.key_sequence
 
-    async def _enter(self, event: KeyPressEvent) -> None:
+    def _enter(self, event: KeyPressEvent) -> None:
+        self._asking = True  # now: the next key may be in the same read
+        _ = event.app.create_background_task(self._run_or_go_on(event))  # the app's own
+
+    async def _run_or_go_on(self, event: KeyPressEvent) -> None:
         buffer = event.current_buffer
-        self._asking = True
         try:
             more = await wants_more(self._kernel, buffer.text)
         finally:
@@ -74,7 +92,7 @@ class Entry:
 class KernelCompleter(Completer):
     """What the kernel says could stand at the cursor."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: KernelRequests) -> None:
         self._kernel = kernel
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> list[Completion]:
@@ -102,7 +120,7 @@ def matches(content: dict[str, object], cursor: int) -> list[tuple[str, int]]:
     return [(match, min(start, cursor) - cursor) for match in found if isinstance(match, str)]
 
 
-async def wants_more(kernel: Kernel, code: str) -> str | None:
+async def wants_more(kernel: KernelRequests, code: str) -> str | None:
     """None where code is to be run; else the indentation of the line that is to follow.
 
     A kernel that does not answer in time, or does not know, gets the code at an empty line's end.
@@ -129,7 +147,7 @@ def indentation(content: dict[str, object], code: str) -> str | None:
     return "" if before and last.strip() else None
 
 
-async def past_inputs(kernel: Kernel) -> list[str]:
+async def past_inputs(kernel: KernelRequests) -> list[str]:
     """What was entered in the kernel's earlier sessions, oldest first; nothing where it does not tell."""
     try:
         async with asyncio.timeout(HISTORY_TIMEOUT):

@@ -1,7 +1,6 @@
 """`examine`: all checks of ``doctor``, in one go, and what is shown of them."""
 
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -11,6 +10,7 @@ from ..kernelspec import BadKernelSpec, KernelSpec, find_kernelspecs
 from ..subproc.place import runtime_directory
 from .findings import Finding, exit_code
 from .leftovers import check_leftovers, find_leftovers, remove
+from .logs import silenced
 from .runtime_checks import check_runtime_directory, look_at_directory
 from .spec_checks import check_bad, check_spec, look_at_all
 from .terminal import console, one_line
@@ -21,14 +21,9 @@ STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 async def examine(*, clean: bool = False, as_json: bool = False) -> int:
     """Check everything, show what was found and return the exit code. With ``clean`` remove dead files."""
-    if not logging.getLogger().isEnabledFor(logging.DEBUG):
-        logging.disable()  # what is logged here is what is found
     versions = installed_versions()
-    findings = [
-        *check_versions(versions),
-        *await _kernels(),
-        *await _runtime(clean=clean),
-    ]
+    with silenced():
+        findings = [*check_versions(versions), *await _kernels(), *await _runtime(clean=clean)]
     if as_json:
         print(as_text(versions, findings))
     else:

@@ -1,7 +1,6 @@
 """`main`: parses the command line, runs one subcommand, turns errors into a message and an exit code."""
 
 import argparse
-import logging
 import os
 import sys
 import traceback
@@ -11,6 +10,7 @@ from typing import Protocol, cast
 
 from .. import __version__
 from .exit_codes import ExitCode, epilog, for_error
+from .logs import set_up_logging
 
 COMMANDS = ("list", "exec", "launch", "console", "doctor")
 """The subcommands: each is the module of that name here, and has what `Command` asks for."""
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         argcomplete.autocomplete(parser)
     parsed = parser.parse_args(arguments)
-    _set_up_logging(debug=parsed.debug)
+    set_up_logging(debug=parsed.debug)
     try:
         code = load(parsed.command).run(parsed)
         sys.stdout.flush()
@@ -87,21 +87,6 @@ def _add_debug(parser: argparse.ArgumentParser, *, default: object) -> None:
     parser.add_argument(
         "--debug", action="store_true", default=default, help="show tracebacks of errors, and what is logged"
     )
-
-
-def _set_up_logging(*, debug: bool) -> None:
-    """What the package logs goes to stderr: a line each, or everything."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(name)s: %(message)s") if debug else _OneLine())
-    logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, handlers=[handler])
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
-
-
-class _OneLine(logging.Formatter):
-    """A message, without the traceback that may come with it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return f"jupyter-kernels: {record.getMessage()}"
 
 
 def _failed(error: Exception, *, debug: bool) -> int:
