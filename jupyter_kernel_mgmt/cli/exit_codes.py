@@ -48,7 +48,7 @@ def for_signal(signum: int) -> int:
 
 def for_error(error: Exception) -> ExitCode:
     """The code for an error of the package."""
-    from jupyter_kernel_mgmt.exceptions import LaunchError, NoSuchKernel, NoSuchProvider, Unsupported
+    from ..exceptions import LaunchError, NoSuchKernel, NoSuchProvider, Unsupported
 
     if isinstance(error, (NoSuchKernel, NoSuchProvider, LaunchError, Unsupported)):
         return ExitCode.NO_KERNEL
