@@ -18,7 +18,10 @@ from ..exceptions import KernelError
 from ..requests import KernelRequests
 
 ANSWER_TIMEOUT = 1.0
-"""Seconds that a kernel has to say whether code is complete, or what completes it; it may be busy."""
+"""Seconds that a kernel has to say whether code is complete; it may be busy, and keys wait meanwhile."""
+
+COMPLETION_TIMEOUT = 10.0
+"""Seconds that a kernel has to find what completes code: for the first time ipykernel imports a lot."""
 
 HISTORY_TIMEOUT = 2.0
 HISTORY_LENGTH = 1_000
@@ -104,7 +107,7 @@ class KernelCompleter(Completer):
     ) -> AsyncGenerator[Completion, None]:
         """The kernel's matches; none where it does not answer in time."""
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT):
+            async with asyncio.timeout(COMPLETION_TIMEOUT):
                 reply = await self._kernel.complete(document.text, document.cursor_position)
         except (TimeoutError, KernelError):
             return
