@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -68,9 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of this process, and return its exit code."""
     parser = make_parser()
     if "_ARGCOMPLETE" in os.environ:
-        import argcomplete
+        with suppress(ModuleNotFoundError):  # without it a shell offers nothing
+            import argcomplete
 
-        argcomplete.autocomplete(parser)
+            argcomplete.autocomplete(parser)
     parsed = parser.parse_args(arguments)
     set_up_logging(debug=parsed.debug)
     try:
