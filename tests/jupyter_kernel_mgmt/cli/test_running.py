@@ -40,6 +40,21 @@ def test_a_signal_cancels_and_gives_its_code(name: str) -> None:
     assert signal.getsignal(signum) is before
 
 
+def test_nohup_is_heeded() -> None:
+    """A terminal that closes ends nothing then."""
+
+    async def main() -> int:
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.sleep(0)
+        return 7
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run(main()) == 7
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_further_signal_hurries_what_closes() -> None:
     """It is cancelled once more; the code is that of the first."""
 
