@@ -1,8 +1,9 @@
 """The argument TYPE: a kernel type, with completion in the shell."""
 
 import argparse
-import logging
 from typing import Any
+
+from .logs import silenced
 
 COMPLETION_TIMEOUT = 3.0
 """Seconds that a shell's user waits at most for names of kernel types."""
@@ -22,9 +23,9 @@ def complete_kernel_type(prefix: str, **_: object) -> list[str]:
     """The kernel types that begin like that; nothing where they cannot be found."""
     import asyncio
 
-    logging.disable()
     try:
-        found = asyncio.run(_found())
+        with silenced():
+            found = asyncio.run(_found())
     except Exception:  # noqa: BLE001 - of any provider; a shell's prompt is no place for errors
         return []
     return matching(prefix, found)

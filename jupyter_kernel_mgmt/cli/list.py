@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from .exit_codes import ExitCode
+from .logs import silenced
 from .program import say
 from .terminal import console, one_line
 
@@ -65,16 +66,13 @@ async def _run(*, as_json: bool) -> int:
 
 async def look() -> Listing:
     """Search with all providers, and for kernelspecs that cannot be used."""
-    import logging
-
     from ..discovery import KernelFinder
     from ..kernelspec import BadKernelSpec, find_kernelspecs
 
-    if not logging.getLogger().isEnabledFor(logging.DEBUG):
-        logging.disable()  # what is logged here is what is shown as a problem
-    async with KernelFinder.from_entrypoints() as finder:
-        search = finder.find_kernels()
-        kernels = sorted([item async for item in search], key=lambda item: item[0])
+    with silenced():
+        async with KernelFinder.from_entrypoints() as finder:
+            search = finder.find_kernels()
+            kernels = sorted([item async for item in search], key=lambda item: item[0])
     problems = [(f"provider {problem.provider!r}", problem.text) for problem in search.problems]
     bad = [str(spec) for spec in find_kernelspecs() if isinstance(spec, BadKernelSpec)]
     return Listing(kernels, [*problems, *(("kernelspec", text) for text in bad)])

@@ -1,18 +1,19 @@
 """`main`: parses the command line, runs one subcommand, turns errors into a message and an exit code."""
 
 import argparse
-import logging
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Protocol, cast
 
 from .. import __version__
 from .exit_codes import ExitCode, epilog, for_error
+from .logs import set_up_logging
 
-COMMANDS = ("list", "run", "exec", "launch")
+COMMANDS = ("list", "run", "exec", "launch", "console", "doctor")
 """The subcommands: each is the module of that name here, and has what `Command` asks for."""
 
 EXTRA = {"argcomplete", "nbformat", "prompt_toolkit", "rich"}
@@ -68,11 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of this process, and return its exit code."""
     parser = make_parser()
     if "_ARGCOMPLETE" in os.environ:
-        import argcomplete
+        with suppress(ModuleNotFoundError):  # without it a shell offers nothing
+            import argcomplete
 
-        argcomplete.autocomplete(parser)
+            argcomplete.autocomplete(parser)
     parsed = parser.parse_args(arguments)
-    _set_up_logging(debug=parsed.debug)
+    set_up_logging(debug=parsed.debug)
     try:
         code = load(parsed.command).run(parsed)
         sys.stdout.flush()
@@ -87,21 +89,6 @@ def _add_debug(parser: argparse.ArgumentParser, *, default: object) -> None:
     parser.add_argument(
         "--debug", action="store_true", default=default, help="show tracebacks of errors, and what is logged"
     )
-
-
-def _set_up_logging(*, debug: bool) -> None:
-    """What the package logs goes to stderr: a line each, or everything."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(name)s: %(message)s") if debug else _OneLine())
-    logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, handlers=[handler])
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
-
-
-class _OneLine(logging.Formatter):
-    """A message, without the traceback that may come with it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return f"jupyter-kernels: {record.getMessage()}"
 
 
 def _failed(error: Exception, *, debug: bool) -> int:

@@ -12,6 +12,9 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 """The signals that end the program, after it has closed what it owns."""
 
 
+_SIGHUP = getattr(signal, "SIGHUP", None)
+
+
 class Signalled(Exception):
     """A signal ended the run; ``signum`` is its number."""
 
@@ -61,6 +64,8 @@ def on_signals(signums: tuple[int, ...], call: Callable[[int], None]) -> Iterato
             loop.call_soon_threadsafe(call, signum)
 
     for signum in signums:
+        if signum == _SIGHUP and signal.getsignal(signum) is signal.SIG_IGN:
+            continue  # nohup: it is to outlive its terminal
         before[signum] = signal.signal(signum, arrived)
     try:
         yield

@@ -60,7 +60,6 @@ def write(piece: Piece) -> None:
     """Write it now, without colours where these are not wanted. Raises `BrokenPipeError`."""
     stream: TextIO = sys.stderr if piece.stream == "stderr" else sys.stdout
     text = suited(piece.text, stream) if piece.formatted else piece.text
-    stream.write(
-        text.encode(stream.encoding or "utf-8", "backslashreplace").decode(stream.encoding or "utf-8")
-    )
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))  # nothing it cannot hold
     stream.flush()

@@ -37,11 +37,14 @@ def test_there_are_modules_to_look_at() -> None:
     assert {"kernel.py", "subproc/manager.py", "testing/memory.py"} <= {name_of(path) for path in MODULES}
 
 
+COMMAND = {"argcomplete", "nbformat", "prompt_toolkit", "rich"}
+"""What the command needs besides, by the extra ``cli``."""
+
 PROGRAMS = {"subproc/start_ipykernel.py": {"ipykernel"}}
 """What is run in a kernel's process, and imported by nobody, needs what it starts."""
 
 EXTRAS = {
-    "cli": {"argcomplete", "nbformat", "prompt_toolkit", "rich"},
+    "cli": COMMAND,
     "notebook": {"nbformat"},
     "notebook/nbconvert.py": {"nbconvert", "nbclient", "traitlets"},
     "notebook/papermill.py": {"papermill", "nbclient"},
@@ -73,7 +76,8 @@ def test_one_module_knows_each_foreign_library() -> None:
     users = {name: {path for path, names in imports.items() if name in names} for name in CORE}
 
     assert len(users["entrypoints"]) == 1
-    assert users["zmq"] == users["msgspec"] == users["msgpack"] == set()
+    assert users["zmq"] == {"cli/versions.py"}
+    assert users["msgspec"] == users["msgpack"] == set()
 
 
 def test_the_package_below_never_looks_up() -> None:
@@ -108,6 +112,13 @@ def test_importing_is_free_of_side_effects() -> None:
     )
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+
+
+def test_the_command_declares_what_it_needs() -> None:
+    """As an extra, so that the library alone brings none of it."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+    assert {item.partition(">")[0] for item in extras["cli"]} == COMMAND
 
 
 def test_what_is_declared_is_what_is_used() -> None:
