@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -48,21 +49,20 @@ class Peer:
         self._process.communicate()  # it ends with its input
 
 
-NUDGE = 2.0
-"""Seconds between two requests that wake nbclient."""
+PATIENCE = 20.0
+"""Seconds after which nbclient is taken to hang, and begins anew.
+
+It sends on its shell socket for Output widgets while it waits there for the reply, and now and then does not
+see that the reply has come (https://github.com/jupyter/nbclient/issues/312).
+"""
 
 
-async def _nudge(client: Any) -> None:
-    """Let nbclient look at its shell socket again.
-
-    It sends there for Output widgets while it waits there for the reply, and then now and then does not see
-    that the reply has come (https://github.com/jupyter/nbclient/issues/312). Answers to others than its own
-    request it passes over.
-    """
-    while True:
-        await asyncio.sleep(NUDGE)
-        if client.kc is not None:
-            client.kc.kernel_info()
+async def _execute_patiently(request: dict[str, Any]) -> dict[str, Any]:
+    for _ in range(3):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                return await _execute(request)
+    raise TimeoutError("nbclient has hung three times")
 
 
 async def _execute(request: dict[str, Any]) -> dict[str, Any]:
@@ -87,14 +87,12 @@ async def _execute(request: dict[str, Any]) -> dict[str, Any]:
         **request["options"],
     )
     failed = None
-    nudging = asyncio.create_task(_nudge(client))
     try:
         await client.async_execute()
     except tuple(words) as error:
+        if asyncio.current_task().cancelling():  # which nbclient takes for the kernel's death
+            raise asyncio.CancelledError from error
         failed = {"index": running, "status": words[type(error)]}
-    finally:
-        nudging.cancel()
-        await asyncio.wait([nudging])
     return {"notebook": notebook, "failed": failed}
 
 
@@ -107,7 +105,7 @@ def main() -> None:
         os.environ.clear()
         os.environ.update(request["environment"])
         tempfile.tempdir = None
-        answers.write(json.dumps(asyncio.run(_execute(request))) + "\n")
+        answers.write(json.dumps(asyncio.run(_execute_patiently(request))) + "\n")
         answers.flush()
 
 
