@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +66,9 @@ def program(*arguments: object, cwd: Path, **env: str) -> subprocess.CompletedPr
 
 
 def nbconvert(directory: Path, *arguments: str, ours: bool) -> subprocess.CompletedProcess[str]:
-    config = directory / "jupyter_nbconvert_config.py"
-    config.write_text(USE_OURS if ours else "")
     output = "ours" if ours else "theirs"
+    config = directory / f"{output}_config.py"
+    config.write_text(USE_OURS if ours else "")
     return program(
         *("nbconvert", "given.ipynb", "--to=notebook", "--execute", f"--output={output}", *arguments),
         *(f"--config={config}",),
@@ -76,8 +78,19 @@ def nbconvert(directory: Path, *arguments: str, ours: bool) -> subprocess.Comple
 
 def papermill(directory: Path, *arguments: str, ours: bool) -> subprocess.CompletedProcess[str]:
     engine = ["--engine=jupyter_kernel_mgmt"] if ours else []
-    output = "ours.ipynb" if ours else "theirs.ipynb"
-    return program("papermill", *engine, *arguments, "given.ipynb", output, cwd=directory)
+    output = "ours" if ours else "theirs"
+    arguments = tuple(argument.format(output=output) for argument in arguments)
+    return program("papermill", *engine, *arguments, "given.ipynb", f"{output}.ipynb", cwd=directory)
+
+
+def both(
+    run: Callable[..., "subprocess.CompletedProcess[str]"], directory: Path, *arguments: str
+) -> tuple["subprocess.CompletedProcess[str]", "subprocess.CompletedProcess[str]"]:
+    """With our part and with their own, at the same time."""
+    with ThreadPoolExecutor(2) as pool:
+        ours = pool.submit(run, directory, *arguments, ours=True)
+        theirs = pool.submit(run, directory, *arguments, ours=False)
+        return ours.result(), theirs.result()
 
 
 def comparable(path: Path) -> Any:
@@ -105,16 +118,14 @@ def _forget_times(values: dict[str, Any]) -> None:
 def test_nbconvert_gives_the_same_notebook(directory: Path) -> None:
     """By --execute, with nothing else changed than its configuration."""
     written(directory, CELLS)
-    for ours in (True, False):
-        ran = nbconvert(directory, ours=ours)
+    for ran in both(nbconvert, directory):
         assert ran.returncode == 0, ran.stderr
     assert comparable(directory / "ours.ipynb") == comparable(directory / "theirs.ipynb")
 
 
 def test_nbconvert_allows_errors_when_asked(directory: Path) -> None:
     written(directory, FAILING)
-    for ours in (True, False):
-        ran = nbconvert(directory, "--allow-errors", ours=ours)
+    for ran in both(nbconvert, directory, "--allow-errors"):
         assert ran.returncode == 0, ran.stderr
     assert comparable(directory / "ours.ipynb") == comparable(directory / "theirs.ipynb")
 
@@ -132,8 +143,7 @@ def test_nbconvert_fails_as_with_its_own(
 ) -> None:
     """The same exceptions, which its users catch."""
     written(directory, cells)
-    for ours in (True, False):
-        ran = nbconvert(directory, *options, ours=ours)
+    for ran in both(nbconvert, directory, *options):
         assert ran.returncode != 0
         assert expected in ran.stderr
 
@@ -141,8 +151,7 @@ def test_nbconvert_fails_as_with_its_own(
 def test_papermill_gives_the_same_notebook(directory: Path) -> None:
     """With parameters, and with papermill's own metadata in each cell."""
     written(directory, CALM)
-    for ours in (True, False):
-        ran = papermill(directory, "-p", "who", "somebody", "--no-progress-bar", ours=ours)
+    for ran in both(papermill, directory, "-p", "who", "somebody", "--no-progress-bar"):
         assert ran.returncode == 0, ran.stderr
     assert comparable(directory / "ours.ipynb") == comparable(directory / "theirs.ipynb")
 
@@ -160,8 +169,7 @@ def test_papermill_fails_as_with_its_own(
 ) -> None:
     """And leaves the notebook with what was run."""
     written(directory, cells)
-    for ours in (True, False):
-        ran = papermill(directory, *options, "--no-progress-bar", ours=ours)
+    for ran in both(papermill, directory, *options, "--no-progress-bar"):
         assert ran.returncode != 0
         assert expected in ran.stderr
     if cells is FAILING:
@@ -170,9 +178,7 @@ def test_papermill_fails_as_with_its_own(
 
 def test_papermill_writes_output_where_it_is_told(directory: Path) -> None:
     written(directory, CALM)
-    for ours in (True, False):
-        name = "ours.out" if ours else "theirs.out"
-        ran = papermill(directory, f"--stdout-file={name}", "--no-progress-bar", ours=ours)
+    for ran in both(papermill, directory, "--stdout-file={output}.out", "--no-progress-bar"):
         assert ran.returncode == 0, ran.stderr
     assert (directory / "ours.out").read_text() == (directory / "theirs.out").read_text() != ""
 
