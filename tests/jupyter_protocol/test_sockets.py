@@ -900,7 +900,7 @@ async def test_sockets_can_still_be_closed_when_their_loop_is(tcp: ConnectionInf
 
 
 async def test_sockets_can_still_be_closed_when_somebody_waited_on_a_loop_that_is(
-    tcp: ConnectionInfo, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tcp: ConnectionInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For a message or for room: nobody can be told any more, and everything is released all the same."""
     monkeypatch.setattr(client_module, "SEND_QUEUE", 1)
