@@ -17,6 +17,7 @@ from ._prompts import Prompts, StdinHandler
 from ._replacement import Origin
 from ._restart_notice import RestartNotice, restarted
 from ._router import Request
+from ._shutdown import ask_to_end, shutdown_channels
 from ._tasks import TaskSet
 from ._under_way import MakeError, UnderWay
 from .channels import CanKnock, Channels
@@ -59,6 +60,7 @@ class KernelClient(KernelRequests):
         self._closed = False
         self._told_state = "idle"
         self._refusal: MakeError | None = _no_channels
+        self._idle_at_its_end = False
         self._budget = OutputBudget(output_budget)
         self._tasks = TaskSet()
         self._under_way = UnderWay(on_started=self._started, on_ended=self._ended)
@@ -69,7 +71,7 @@ class KernelClient(KernelRequests):
         self._nudges = Nudges(self._under_way, self._nudge)
         self._prompts = Prompts(self, self._interrupt_request)
         self._comms = Comms(self)
-        self._side_shells = Subshells(self, busy=lambda: self._under_way.executing or self.executing)
+        self._side_shells = Subshells(self, busy=lambda: not self._idle)
         self._tracer: Tracer | None = None
         self._handlers = Handlers()
         if channels is not None:
@@ -112,6 +114,8 @@ class KernelClient(KernelRequests):
 
         The channels stay open; only `request_shutdown` and interrupts still go out.
         """
+        if self._refusal is None:
+            self._idle_at_its_end = self._idle
         self._refusal = make_error
         self.fail_waiting(make_error)
         self._comms.fail(make_error)
@@ -192,9 +196,13 @@ class KernelClient(KernelRequests):
         """
         for deletion in self._side_shells.deletions():
             self._transmit("control", deletion)
-        request = messages.shutdown_request(restart=restart)
-        self._transmit("control", request)
-        return await self._under_way.reply_to(Request(request.msg_id, "control", needs_idle=False))
+        idle = self._idle if self._refusal is None else self._idle_at_its_end
+        channels = shutdown_channels(self._side_shells.implementation, idle=idle)
+        return await ask_to_end(self._transmit, self._under_way.reply_to, channels, restart=restart)
+
+    @property
+    def _idle(self) -> bool:
+        return not (self._under_way.executing or self.executing)
 
     def send(self, channel: str, message: Message) -> None:
         """Send any message; what answers it goes to handlers. Raises as requests do."""

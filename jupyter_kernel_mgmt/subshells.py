@@ -59,7 +59,7 @@ class Subshells:
 
     Sees every message through `received`, which is to be added to the client's handlers. ``busy()`` says
     whether the main shell runs code or is about to, by default whether the client saw it run some. After
-    `fail` it begins anew, as with another kernel.
+    `fail` it begins anew, as with another kernel. ``implementation`` is what the kernel last said it is.
     """
 
     def __init__(self, client: "KernelClient", *, busy: Callable[[], bool] | None = None) -> None:
@@ -69,7 +69,7 @@ class Subshells:
         self._ledger = SubshellLedger()
         self._left: Sequence[str] = ()
         self._features: frozenset[str] | None = None
-        self._implementation: object = None
+        self.implementation: object = None
         self._asked_for_features = False
         self._sidecar_request: str | None = None
         self._main_answered = False
@@ -168,7 +168,7 @@ class Subshells:
         try:
             async with asyncio.timeout(SIDECAR_TIMEOUT):
                 await self._learn()
-                able = self._has_subshells() and self._implementation in SIDECAR_KERNELS
+                able = self._has_subshells() and self.implementation in SIDECAR_KERNELS
                 return await self._sidecar() if able else None
         except TimeoutError:
             return None
@@ -191,7 +191,7 @@ class Subshells:
                 self._ledger.status(message)
                 self._sweep()
         elif message.msg_type == "kernel_info_reply":
-            self._implementation = message.content.get("implementation")
+            self.implementation = message.content.get("implementation")
             found = message.content.get("supported_features")
             self._features = frozenset(map(str, found)) if isinstance(found, list) else frozenset()
         elif message.msg_type == "create_subshell_reply" and message.parent_id is not None:

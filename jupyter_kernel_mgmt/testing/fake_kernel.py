@@ -202,7 +202,9 @@ class FakeKernel:
             self._subshells[subshell_id].put(message)
         else:
             text = f"Unknown subshell_id {subshell_id!r}"
-            self.surround("shell", message, messages.error_reply(message, "UnknownSubshellError", text))
+            count = self.execution_count if message.msg_type == "execute_request" else None
+            reply = messages.error_reply(message, "UnknownSubshellError", text, execution_count=count)
+            self.surround("shell", message, reply)
 
     def handle(self, channel: str, message: Message) -> None:
         """Answer what can be answered at once."""
