@@ -305,9 +305,9 @@ class Agent:
         try:
             event = await self._ask(command, timeout, "start a process", descriptor=stdout)
         except BaseException:
-            if process.pid == 0:
+            if self._processes.get(process.id) is process:  # else it has ended, or its agent has
                 self._connection.send({"do": "end", "id": process.id})
-                self._processes.pop(process.id, None)
+                del self._processes[process.id]
             raise
         process.pid, process.start = event["pid"], event["start"]
         return process

@@ -300,6 +300,26 @@ async def test_a_spawn_that_is_cancelled_leaves_no_process(agent: Agent, turns: 
     assert turns == 0 or not file.exists()
 
 
+async def test_a_spawn_that_is_cancelled_when_it_has_just_started_leaves_no_process(agent: Agent) -> None:
+    """Nobody has the process yet, though it is known here; its name is free again."""
+    spawning = asyncio.create_task(agent.spawn([*PYTHON, SLEEP], id="k"))
+    pids: list[int] = []
+    hear = agent._connection._on_event
+
+    def cancel_at_once(event: dict[str, Any]) -> None:
+        hear(event)
+        if event["event"] == "started":
+            pids.append(event["pid"])
+            spawning.cancel()
+
+    agent._connection._on_event = cancel_at_once
+    with pytest.raises(asyncio.CancelledError):
+        await spawning
+    agent._connection._on_event = hear
+    await gone(*pids)
+    await (await agent.spawn([*PYTHON, SLEEP], id="k")).end()
+
+
 async def test_many_at_once(agent: Agent) -> None:
     """Each is told its own end."""
     processes = await asyncio.gather(
