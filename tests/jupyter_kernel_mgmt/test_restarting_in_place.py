@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -39,6 +39,7 @@ class InPlace(FakeManager):
         self.restarts = 0
         self.problem: Exception | None = None
         self.gives_channels = True
+        self.on_begun: Callable[[], Awaitable[None]] | None = None
 
     async def begin(self) -> Launched:
         channels = MemoryChannels()
@@ -54,6 +55,8 @@ class InPlace(FakeManager):
             raise self.problem
         self._exited = asyncio.get_running_loop().create_future()
         launched = await self.begin()
+        if self.on_begun is not None:
+            await self.on_begun()
         if self.gives_channels:
             return launched
         assert launched.channels is not None
@@ -159,6 +162,49 @@ async def test_a_kernel_with_channels_of_its_own_needs_new_ones(kernel: Kernel, 
     with pytest.raises(RestartFailed, match="with new ones"):
         await kernel.restart()
     assert kernel.state is KernelState.DEAD
+
+
+async def test_a_restart_that_fails_late_leaves_no_process(kernel: Kernel, manager: InPlace) -> None:
+    """When the next one is there already, and the manager thinks better of it."""
+
+    async def fail() -> None:
+        raise OSError("it is not healthy")
+
+    manager.on_begun = fail
+    with pytest.raises(RestartFailed, match="not healthy"):
+        await kernel.restart()
+    assert kernel.state is KernelState.DEAD
+    assert manager.restarts == 1
+    assert not await manager.is_alive()
+
+
+async def test_a_restart_that_is_cancelled_late_leaves_no_process(kernel: Kernel, manager: InPlace) -> None:
+    begun = asyncio.Event()
+
+    async def hang() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    manager.on_begun = hang
+    restarting = asyncio.create_task(kernel.restart())
+    await begun.wait()
+    restarting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await restarting
+    assert kernel.state is KernelState.DEAD
+    assert not await manager.is_alive()
+
+
+async def test_a_restart_that_takes_too_long_leaves_no_process(
+    manager: InPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_kernel_mgmt._succession.LAUNCH_GRACE", 0.0)
+    manager.on_begun = asyncio.Event().wait  # type: ignore[assignment]
+    async with await Kernel.from_launched(await manager.begin(), startup_timeout=0.5) as kernel:
+        with pytest.raises(RestartFailed, match=r"within 0\.5 s"):
+            await kernel.restart()
+        assert kernel.state is KernelState.DEAD
+        assert not await manager.is_alive()
 
 
 class Blocking(BlockingManagerBase):
