@@ -15,6 +15,8 @@ from jupyter_kernel_mgmt import ExitInfo, LaunchRequest, SubprocessLauncher
 from jupyter_kernel_mgmt.subproc import SubprocessManager
 from jupyter_kernel_mgmt.testing import check_manager
 
+from ._agents import is_running
+
 GUARD = 20
 SLEEP = "import time; time.sleep(1000)"
 UP = "up('here'); "
@@ -265,6 +267,21 @@ async def test_closing_that_is_cancelled_leaves_nothing(start: Starter, turns: i
     with pytest.raises(ChildProcessError):
         os.waitpid(manager.pid, os.WNOHANG)
     assert not manager.place.connection_file.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="strays are looked for in /proc")
+async def test_closing_that_is_cancelled_has_ended_strays_too_when_it_returns(start: Starter) -> None:
+    """Children that left the group, which are looked for after the exit."""
+    family = FAMILY.replace("1000)'])", "1000)'], start_new_session=True)")
+    manager = await start(family + "time.sleep(1000)\n")
+    child = int(await start.said())
+    closing = asyncio.create_task(manager.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    async with asyncio.timeout(GUARD):
+        await asyncio.wait([closing])
+    assert closing.cancelled()
+    assert not is_running(child)
 
 
 async def test_a_taken_port_is_told_as_a_reason_to_try_again(start: Starter) -> None:
