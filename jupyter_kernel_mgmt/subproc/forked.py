@@ -90,6 +90,7 @@ class ForkedManager(LocalManager):
         self._servers = servers
         self._server = server
         process.on_exit(self._ended)
+        self._look_for_kills()
 
     async def is_alive(self) -> bool:
         """Whether the process is there, asked of the operating system now."""

@@ -37,6 +37,7 @@ class SubprocessManager(LocalManager):
         self._ward = ward
         self._sweeping: asyncio.Task[None] | None = None
         self._stop_watching = watch_exit(started.process, self._ended)
+        self._look_for_kills()
 
     async def is_alive(self) -> bool:
         """Whether the process is there, asked of the operating system now."""
