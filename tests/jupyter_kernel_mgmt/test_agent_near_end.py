@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -195,6 +196,27 @@ async def test_when_the_agent_is_killed_its_processes_are_ended_and_reported(
     await agent.aclose()
     assert heard == [agent.ended]
     assert "An agent has ended" in caplog.text
+
+
+async def test_without_a_thread_the_end_of_an_agent_is_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And its processes are ended."""
+
+    def fail(thread: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    heard: list[str] = []
+    agent = await Agent.start(isolated=True, on_end=heard.append)
+    process = await agent.spawn([*PYTHON, SLEEP])
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        os.kill(agent.pid, signal.SIGKILL)
+        assert (await ended(process)).returncode is None
+        await gone(process.pid)
+        await agent.aclose()
+    assert heard == [agent.ended]
+    assert "without a thread" in caplog.text
 
 
 async def test_a_stopped_agent_does_not_hold_up_closing(monkeypatch: pytest.MonkeyPatch) -> None:
