@@ -57,7 +57,7 @@ class CanRestart(Protocol):
         A `wait` from before answers for the old process, one from after for the new. None where the kernel
         is reached as before; otherwise a `Launched` with this manager and what is new: connection
         information or, for a kernel with channels of its own, open channels. Raises what a launch raises.
-        Cancelling it leaves a process that `aclose` ends, or none.
+        When it fails or is cancelled, it leaves a process that `kill` ends, and `aclose` too, or none.
         """
         ...
 
