@@ -15,7 +15,7 @@ from .client import KernelClient
 from .events import OnEvent
 from .exceptions import KernelDied, LaunchError, StartupTimeout
 from .launching import ExitInfo, Launched
-from .managerbase import KernelManagerBase
+from .managerbase import CanRestart, KernelManagerBase
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,8 @@ class Generation:
         self._begin_ending()
         manager = self.launched.manager
         try:
-            if manager is not None and self.exit_info is None:
+            # One that restarts in place may have the next process already, when this one's exit is known.
+            if manager is not None and (self.exit_info is None or isinstance(manager, CanRestart)):
                 await self._kill_process(manager)
         finally:
             await self._client.detach(make_error, discard=True)

@@ -6,14 +6,22 @@ that a subclass lacks are named by `missing_methods`.
 """
 
 import asyncio
+import logging
 import signal as signals
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ._threads import in_thread
+from .exceptions import LaunchError
 
 if TYPE_CHECKING:
     from .launching import ExitInfo, Launched
+
+log = logging.getLogger(__name__)
+
+RESTART_TIMEOUT = 5.0
+"""Seconds that closing waits for a blocking restart, before it closes the manager beside it."""
 
 WAIT_TIMEOUT = 1.0
 """Seconds that a blocking ``wait`` has to return once the kernel was closed."""
@@ -49,7 +57,7 @@ class CanRestart(Protocol):
         A `wait` from before answers for the old process, one from after for the new. None where the kernel
         is reached as before; otherwise a `Launched` with this manager and what is new: connection
         information or, for a kernel with channels of its own, open channels. Raises what a launch raises.
-        Cancelling it leaves a process that `aclose` ends, or none.
+        When it fails or is cancelled, it leaves a process that `kill` ends, and `aclose` too, or none.
         """
         ...
 
@@ -197,7 +205,7 @@ class ThreadedManager(KernelManagerBase):
 
     async def aclose(self) -> None:
         try:
-            await in_thread(self.blocking.aclose, name="kernel-aclose")
+            await in_thread(self._close, name="kernel-aclose")
             if self._waiting is not None:
                 await asyncio.wait([self._waiting], timeout=WAIT_TIMEOUT)
         finally:
@@ -205,22 +213,101 @@ class ThreadedManager(KernelManagerBase):
                 self._waiting.cancel()
                 await asyncio.wait([self._waiting])
 
+    def _close(self) -> None:
+        self.blocking.aclose()
+
 
 class RestartingThreadedManager(ThreadedManager):
-    """One whose blocking manager has a ``restart`` too: see `CanRestart`."""
+    """One whose blocking manager has a ``restart`` too: see `CanRestart`.
+
+    A restart cannot be stopped in its thread. What one starts that was cancelled is killed as soon as it is
+    there, and closed if the manager was closed before that.
+    """
+
+    def __init__(self, blocking: BlockingManagerBase) -> None:
+        super().__init__(blocking)
+        self._restarting: asyncio.Task[Launched | None] | None = None
+        self._undoing: asyncio.Task[None] | None = None
+        self._closed = False
+        self._closing = threading.Lock()
 
     async def restart(self) -> "Launched | None":
-        launched: Launched | None = await in_thread(
-            self.blocking.restart,  # type: ignore[attr-defined] # `as_async` has looked
-            name="kernel-restart",
-        )
-        if self._waiting is not None:
-            await asyncio.wait([self._waiting], timeout=WAIT_TIMEOUT)
-            if self._waiting.done():  # else it began so late that it waits for the new process
-                self._waiting = None
+        while self._undoing is not None and not self._undoing.done():
+            await asyncio.wait([self._undoing])
+        if self._closed:
+            raise LaunchError("the manager is closed")
+        restarting = self._restarting = asyncio.create_task(self._restart_in_thread())
+        try:
+            await asyncio.wait([restarting])
+            if restarting.cancelled():
+                raise LaunchError("the manager was closed meanwhile")
+            launched = restarting.result()
+            if self._waiting is not None:
+                await asyncio.wait([self._waiting], timeout=WAIT_TIMEOUT)
+                if self._waiting.done():  # else it began so late that it waits for the new process
+                    self._waiting = None
+        except asyncio.CancelledError:
+            self._undoing = asyncio.create_task(self._undo(restarting), name="kernel-restart-undo")
+            raise
         if launched is not None:
             launched.manager = self
         return launched
+
+    async def kill(self) -> None:
+        """As the blocking one; and wait until what a cancelled restart may still start is killed too."""
+        await super().kill()
+        if self._undoing is not None:
+            await asyncio.wait([self._undoing])
+
+    async def aclose(self) -> None:
+        """As the blocking one, after a restart; if that takes long, now and once more in the end."""
+        left = [task for task in (self._undoing, self._restarting) if task is not None]
+        try:
+            if left:
+                await asyncio.wait(left, timeout=RESTART_TIMEOUT)
+        finally:
+            self._closed = True
+            for task in left:
+                task.cancel()
+            try:
+                if left:
+                    await asyncio.wait(left)
+            finally:
+                await super().aclose()
+
+    async def _restart_in_thread(self) -> "Launched | None":
+        loop = asyncio.get_running_loop()
+
+        def restart() -> "Launched | None":
+            try:
+                launched: Launched | None = self.blocking.restart()  # type: ignore[attr-defined] # see as_async
+                return launched
+            finally:
+                if self._closed:
+                    self._close()
+
+        def abandoned(launched: "Launched | None") -> None:
+            if launched is not None and launched.channels is not None and not loop.is_closed():
+                asyncio.run_coroutine_threadsafe(launched.channels.aclose(discard=True), loop)
+
+        return await in_thread(restart, abandoned=abandoned, name="kernel-restart")
+
+    async def _undo(self, restarting: "asyncio.Task[Launched | None]") -> None:
+        """End what a restart starts that nobody waits for any more."""
+        try:
+            launched = await restarting
+            if launched is not None and launched.channels is not None:
+                await launched.channels.aclose(discard=True)
+        except Exception:  # of somebody else's manager
+            log.exception("A restart of kernel %s, which was cancelled, failed", self.kernel_id)
+        try:
+            await super().kill()
+        except Exception:  # the same
+            log.exception("What a cancelled restart of kernel %s started was not killed", self.kernel_id)
+
+    def _close(self) -> None:
+        with self._closing:  # the end of a late restart may be in the same moment
+            super()._close()
 
 
 def missing_methods(kind: type, base: type, names: tuple[str, ...]) -> list[str]:

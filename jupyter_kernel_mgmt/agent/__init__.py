@@ -34,8 +34,15 @@ passes the rest on; an owner that does not read loses pieces of the stream, whic
 stops a kernel. ``examples/agent.md`` shows it all at work.
 """
 
-from .forking import IPYKERNEL_ENTRY, IPYKERNEL_MODULES, needs_new_interpreter
+from .forking import IPYKERNEL_ENTRY, IPYKERNEL_MODULES, interpreter_environment, needs_new_interpreter
 from .near_end import Agent
 from .processes import AgentProcess
 
-__all__ = ["Agent", "AgentProcess", "IPYKERNEL_ENTRY", "IPYKERNEL_MODULES", "needs_new_interpreter"]
+__all__ = [
+    "Agent",
+    "AgentProcess",
+    "IPYKERNEL_ENTRY",
+    "IPYKERNEL_MODULES",
+    "interpreter_environment",
+    "needs_new_interpreter",
+]

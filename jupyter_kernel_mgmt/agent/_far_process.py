@@ -156,8 +156,16 @@ def start_of(pid: int) -> int | None:
     return next(map(int, text.rpartition(")")[2].split()[19:20]), None)
 
 
-def end_from_here(left: list[AgentProcess]) -> None:
+async def end_from_here(left: list[AgentProcess]) -> None:
     """What the agent would have done for its processes."""
+    try:
+        await in_thread(lambda: _sweep(left), name="agent-sweep")
+    except RuntimeError as error:  # no thread is to be had: better late here than not at all
+        log.warning("What an agent left is ended without a thread, and holds up the loop: %s", error)
+        _sweep(left)
+
+
+def _sweep(left: list[AgentProcess]) -> None:
     if sys.platform != "win32":
         from .far_end.sweeping import CLOSE_LIMIT, remove, sweep
 

@@ -30,6 +30,22 @@ descriptor or makes a ZMQ context (ipykernel 6 and 7); one that is missing is to
 IPYKERNEL_ENTRY = "ipykernel.kernelapp:launch_new_instance"
 
 
+def _is_settled(name: str) -> bool:
+    return (name.startswith(_PREFIXES) or name in _NAMES) and name not in _READ_LATER
+
+
+def interpreter_environment(ours: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """That of an agent whose forks can have ``wanted``, and of which nothing else is theirs or others'.
+
+    What an interpreter settles when it starts is from ``wanted``, all else from ``ours``: the environment
+    in which a process was started can be read for as long as it and its forks live.
+    """
+    return {
+        **{name: value for name, value in ours.items() if not _is_settled(name)},
+        **{name: value for name, value in wanted.items() if _is_settled(name)},
+    }
+
+
 def needs_new_interpreter(agent: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
     """The variables because of which an environment cannot be had by a fork, in order; mostly none.
 
@@ -37,9 +53,5 @@ def needs_new_interpreter(agent: Mapping[str, str], wanted: Mapping[str, str]) -
     Python, the dynamic loader and the C library looked at these before the fork, or at import.
     """
     return sorted(
-        name
-        for name in {*agent, *wanted}
-        if (name.startswith(_PREFIXES) or name in _NAMES)
-        and name not in _READ_LATER
-        and agent.get(name) != wanted.get(name)
+        name for name in {*agent, *wanted} if _is_settled(name) and agent.get(name) != wanted.get(name)
     )

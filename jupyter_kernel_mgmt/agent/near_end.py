@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from .._threads import in_thread
 from ..exceptions import KernelError, LaunchError
 from ..launching import ExitInfo
 from ._answers import HELLO, Answers
@@ -305,9 +304,9 @@ class Agent:
         try:
             event = await self._ask(command, timeout, "start a process", descriptor=stdout)
         except BaseException:
-            if process.pid == 0:
+            if self._processes.get(process.id) is process:  # else it has ended, or its agent has
                 self._connection.send({"do": "end", "id": process.id})
-                self._processes.pop(process.id, None)
+                del self._processes[process.id]
             raise
         process.pid, process.start = event["pid"], event["start"]
         return process
@@ -367,11 +366,13 @@ class Agent:
         self.ended = reason or "it was closed"
         if reason is not None and said:
             self.ended += f"; it wrote:\n{said}"
-        await self._end_processes()
-        self._answers.end(f"the agent has ended: {self.ended}")
-        if reason is not None:
-            log.error("An agent has ended: %s", self.ended)
-            self._tell(self.ended)
+        try:
+            await self._end_processes()
+        finally:
+            self._answers.end(f"the agent has ended: {self.ended}")
+            if reason is not None:
+                log.error("An agent has ended: %s", self.ended)
+                self._tell(self.ended)
 
     def _tell(self, reason: str) -> None:
         if self._on_end is None:
@@ -385,7 +386,9 @@ class Agent:
         """Those whose end it did not tell: it did not see to it either, unless it is elsewhere."""
         left = list(self._processes.values())
         self._processes.clear()
-        if left and not self.prefix:
-            await in_thread(lambda: end_from_here(left), name="agent-sweep")
-        for process in left:
-            process.ended(ExitInfo(None, reason=f"the agent that watched it has ended: {self.ended}"))
+        try:
+            if left and not self.prefix:
+                await end_from_here(left)
+        finally:
+            for process in left:
+                process.ended(ExitInfo(None, reason=f"the agent that watched it has ended: {self.ended}"))

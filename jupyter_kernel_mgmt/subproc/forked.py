@@ -55,6 +55,11 @@ async def fork(
                     mark=mark,
                     stdout=write_end,
                 )
+                try:
+                    return ForkedManager(request.kernel_id, process, output, place, servers, server)
+                except BaseException:
+                    agent.release(process.id, end=True)
+                    raise
             except BaseException:
                 output.close()
                 raise
@@ -63,7 +68,6 @@ async def fork(
     except BaseException:
         await servers.release(server)
         raise
-    return ForkedManager(request.kernel_id, process, output, place, servers, server)
 
 
 class ForkedManager(LocalManager):
@@ -86,6 +90,7 @@ class ForkedManager(LocalManager):
         self._servers = servers
         self._server = server
         process.on_exit(self._ended)
+        self._look_for_kills()
 
     async def is_alive(self) -> bool:
         """Whether the process is there, asked of the operating system now."""
@@ -105,8 +110,10 @@ class ForkedManager(LocalManager):
                 await to_its_end(asyncio.create_task(self._end(), name=f"end-{self.kernel_id}"))
         finally:
             if not self._released:
-                await self._release()
-                await self._servers.release(self._server)
+                try:
+                    await self._release()
+                finally:
+                    await self._servers.release(self._server)
 
     async def _end(self) -> None:
         try:

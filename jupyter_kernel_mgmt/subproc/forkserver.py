@@ -5,12 +5,13 @@ Each is an agent in the kernel's own interpreter, prepared once.
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..agent import IPYKERNEL_MODULES, Agent, needs_new_interpreter
+from ..agent import IPYKERNEL_MODULES, Agent, interpreter_environment, needs_new_interpreter
 from ..exceptions import LaunchError
 from .ipykernel import own_arguments
 
@@ -85,7 +86,7 @@ class ForkServers:
             if len(servers) == SERVERS:
                 names = ", ".join(needs_new_interpreter(servers[0].env, env))
                 raise LaunchError(f"there are {SERVERS} fork servers with other values of {names}")
-            server = ForkServer(python, env)
+            server = ForkServer(python, interpreter_environment(os.environ, env))
             servers.append(server)
         server.users += 1
         return server

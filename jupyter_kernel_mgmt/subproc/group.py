@@ -62,6 +62,8 @@ else:
             self._pid = process.pid
 
         def signal(self, number: int) -> None:
+            if self._pid == 0:  # not started: it would be our own group
+                return
             try:
                 os.killpg(self._pid, number)
             except (ProcessLookupError, PermissionError) as error:  # macOS refuses for a group of zombies

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import secrets
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,9 @@ END_TIMEOUT = 3.0
 
 AGENTS = 3
 """How many agents are started in a row, if each dies by itself."""
+
+CALM = 60.0
+"""Seconds without such a death after which the next one begins a row."""
 
 
 class Ward:
@@ -57,6 +61,7 @@ class Guard:
         self._wards: dict[str, Ward] = {}
         self._agent: Agent | None = None
         self._failures = 0
+        self._failed_at = 0.0
 
     def ward(self, name: str, *, files: Sequence[Path] = (), directories: Sequence[Path] = ()) -> Ward:
         """Something to be guarded, from now on. Returns at once; the agent starts meanwhile."""
@@ -76,13 +81,13 @@ class Guard:
             )
 
     async def end(self, ward: Ward) -> None:
-        """For a ward: end what is left of it."""
+        """For a ward: end what is left of it, by the next agent if one dies over it."""
         if ward.id not in self._wards:
             return
+        ward.pid = None  # it was reaped: the next agent shall not take somebody else's number for it
         try:
-            if self._agent is not None:
-                async with asyncio.timeout(END_TIMEOUT):
-                    await self._agent.end(ward.id)
+            async with asyncio.timeout(END_TIMEOUT):
+                await self._sweep(ward)
         except (TimeoutError, KernelError) as error:
             log.warning("Whether a kernel left something behind is not known: %s", error)
         finally:
@@ -95,23 +100,34 @@ class Guard:
                 self._agent.release(ward.id)
             await self._forget(ward)
 
+    async def _sweep(self, ward: Ward) -> None:
+        agent = self._agent
+        while agent is not None:
+            await agent.end(ward.id)
+            if agent.ended is None or ward.id not in self._wards:
+                return
+            if self._agent in (agent, None):
+                raise KernelError(f"the agent has ended: {agent.ended}")
+            agent = self._agent
+
     async def _forget(self, ward: Ward) -> None:
         self._wards.pop(ward.id, None)
         if not self._wards:
+            self._failures = 0
             agent, self._agent = self._agent, None
             if agent is not None:
                 await agent.aclose()
 
     def _open(self) -> None:
         """Start an agent that knows all wards."""
-        if sys.platform == "win32" or self._failures >= AGENTS:
+        if sys.platform == "win32" or self._failures_in_a_row() >= AGENTS:
             return
         agent = Agent(isolated=True, on_end=self._agent_ended)
         try:
             agent.open()
         except (KernelError, OSError) as error:  # no descriptor is left
-            self._failures = AGENTS
-            log.warning("Kernels are not guarded, and outlive this process if it is killed: %s", error)
+            self._failures, self._failed_at = AGENTS, time.monotonic()
+            _tell_of_no_guard(str(error))
             return
         self._agent = agent
         for ward in self._wards.values():
@@ -120,6 +136,16 @@ class Guard:
     def _agent_ended(self, reason: str) -> None:
         """Without having been asked: another one takes over."""
         self._agent = None
-        self._failures += 1
-        if self._wards:
+        self._failures = self._failures_in_a_row() + 1
+        self._failed_at = time.monotonic()
+        if self._wards and self._failures < AGENTS:
             self._open()
+        elif self._wards:
+            _tell_of_no_guard(reason)
+
+    def _failures_in_a_row(self) -> int:
+        return self._failures if time.monotonic() - self._failed_at < CALM else 0
+
+
+def _tell_of_no_guard(reason: str) -> None:
+    log.warning("Kernels are not guarded, and outlive this process if it is killed: %s", reason)

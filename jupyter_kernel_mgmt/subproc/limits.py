@@ -5,8 +5,7 @@ Its children inherit them. Linux alone can limit another process; elsewhere a li
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
+from dataclasses import asdict
 
 from ..exceptions import Unsupported
 from ..launching import Limits
@@ -29,30 +28,34 @@ if sys.platform == "linux":
     def limit(pid: int, limits: Limits) -> None:
         """Set them for a process, none above what it may have.
 
-        Raises `Unsupported` for a forbidden niceness.
+        Raises `Unsupported`, naming the limit, for one that is forbidden or that the system cannot hold.
         """
-        with suppress(ProcessLookupError):  # it has ended already, which is told elsewhere
-            for number, (soft, hard) in _rlimits(limits):
-                _, ceiling = resource.prlimit(pid, number)
-                allowed = hard if ceiling == resource.RLIM_INFINITY else min(hard, ceiling)
-                resource.prlimit(pid, number, (min(soft, allowed), allowed))
-            if limits.nice is not None:
-                _set_niceness(pid, limits.nice)
+        for name, value in asdict(limits).items():
+            if value is not None:
+                try:
+                    _set(pid, name, value)
+                except ProcessLookupError:  # it has ended already, which is told elsewhere
+                    return
+                except (OSError, OverflowError, ValueError) as error:
+                    why = "is not allowed here" if isinstance(error, PermissionError) else f"fails: {error}"
+                    raise Unsupported("limits", f"{name}={value} {why}") from error
 
-    def _set_niceness(pid: int, nice: int) -> None:
-        try:
-            os.setpriority(os.PRIO_PROCESS, pid, nice)
-        except PermissionError as error:
-            raise Unsupported("limits", f"nice={nice} is not allowed here") from error
+    def _set(pid: int, name: str, value: int) -> None:
+        if name == "nice":
+            os.setpriority(os.PRIO_PROCESS, pid, value)
+            return
+        number, grace = _RLIMITS[name]
+        hard = value + grace
+        _, ceiling = resource.prlimit(pid, number)
+        allowed = hard if ceiling == resource.RLIM_INFINITY else min(hard, ceiling)
+        resource.prlimit(pid, number, (min(value, allowed), allowed))
 
-    def _rlimits(limits: Limits) -> Iterator[tuple[int, tuple[int, int]]]:
-        """Numbers of limits, each with the soft and the hard value."""
-        if limits.memory is not None:
-            yield resource.RLIMIT_AS, (limits.memory, limits.memory)
-        if limits.cpu_time is not None:
-            yield resource.RLIMIT_CPU, (limits.cpu_time, limits.cpu_time + CPU_GRACE)
-        if limits.open_files is not None:
-            yield resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files)
+    _RLIMITS = {
+        "memory": (resource.RLIMIT_AS, 0),
+        "cpu_time": (resource.RLIMIT_CPU, CPU_GRACE),
+        "open_files": (resource.RLIMIT_NOFILE, 0),
+    }
+    """Numbers of limits, and by how much the hard value is above the soft one."""
 
 else:
 

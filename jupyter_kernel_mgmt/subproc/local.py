@@ -5,8 +5,8 @@ from typing import Any
 
 from ..launching import ExitInfo
 from ..managerbase import KILL, KernelManagerBase, ProcessState
+from . import memory
 from .addresses import port_was_taken
-from .memory import OutOfMemory
 from .output import OutputPipe
 from .place import Place
 from .proc import look_at
@@ -16,7 +16,8 @@ class LocalManager(KernelManagerBase):
     """Owns the output of a process that leads a group of its own, and a share of its place.
 
     ``pid`` is the process id, also that of the group. Belongs to the loop it is made in. Subclasses have
-    `_signal`, call `_tell_exit` once when the process has ended, and `_release` when they are closed.
+    `_signal`, call `_look_for_kills` when it is watched, `_tell_exit` once when the process has ended, and
+    `_release` when they are closed.
     """
 
     def __init__(self, kernel_id: str, pid: int, output: OutputPipe, place: Place) -> None:
@@ -24,7 +25,8 @@ class LocalManager(KernelManagerBase):
         self.pid = pid
         self.place = place
         self._killed = False  # by us
-        self._out_of_memory = OutOfMemory(pid)
+        self._out_of_memory = memory.OutOfMemory(pid)
+        self._next_look: asyncio.TimerHandle | None = None
         self._output = output
         self._released = False
         self._exited: asyncio.Future[ExitInfo] = asyncio.get_running_loop().create_future()
@@ -62,13 +64,26 @@ class LocalManager(KernelManagerBase):
         """
         return None if self._exited.done() else look_at(self.pid)
 
+    def _look_for_kills(self) -> None:
+        """From time to time, so that an old one, of something else, is not taken for this process's."""
+        if self._out_of_memory.is_known:
+            self._next_look = asyncio.get_running_loop().call_later(memory.INTERVAL, self._look)
+
+    def _look(self) -> None:
+        self._out_of_memory.look()
+        self._look_for_kills()
+
+    def _look_no_more(self) -> None:
+        if self._next_look is not None:
+            self._next_look.cancel()
+
     def _tell_exit(self, returncode: int | None, reason: str | None = None) -> None:
         """Explain the exit to all who wait for it; nothing more is read of the output."""
         taken = returncode != 0 and port_was_taken(self.place.connection_info)
         if taken:
             reason = "another process took one of its ports"
-        elif returncode == -KILL and not self._killed and self._out_of_memory.happened():
-            reason = "the system killed it because memory ran out"
+        elif returncode == -KILL and not self._killed:
+            reason = self._out_of_memory.reason() or reason
         info = ExitInfo(
             returncode,
             reason=reason,
@@ -76,12 +91,14 @@ class LocalManager(KernelManagerBase):
             retry=taken,
         )
         self._output.close()
+        self._look_no_more()
         self._exited.set_result(info)
 
     async def _release(self) -> None:
         if not self._released:
             self._released = True
             self._output.close()
+            self._look_no_more()
             await self.place.release()
 
 

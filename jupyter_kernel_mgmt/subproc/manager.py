@@ -37,6 +37,7 @@ class SubprocessManager(LocalManager):
         self._ward = ward
         self._sweeping: asyncio.Task[None] | None = None
         self._stop_watching = watch_exit(started.process, self._ended)
+        self._look_for_kills()
 
     async def is_alive(self) -> bool:
         """Whether the process is there, asked of the operating system now."""
@@ -49,19 +50,24 @@ class SubprocessManager(LocalManager):
         """End and reap the process group and its descendants, then release output and files.
 
         May be called again. Bounded by `KILL_TIMEOUT` and the ward's own limit. When cancelled it still
-        waits for the exit, which after SIGKILL is a matter of milliseconds, so that nothing is left.
+        waits for all of it, which after SIGKILL is a matter of milliseconds, so that nothing is left.
         """
         try:
-            if not self._exited.done():
-                self._killed = True
-                self._group.signal(KILL)
-                await to_its_end(self._exited, KILL_TIMEOUT)
-            if not self._exited.done():
-                log.error("Process %d has not ended after SIGKILL; it is still watched", self.pid)
-            if self._sweeping is not None:
-                await to_its_end(self._sweeping)
+            await self._end()
         finally:
-            await self._release()
+            try:
+                if self._sweeping is not None:
+                    await to_its_end(self._sweeping)
+            finally:
+                await self._release()
+
+    async def _end(self) -> None:
+        if not self._exited.done():
+            self._killed = True
+            self._group.signal(KILL)
+            await to_its_end(self._exited, KILL_TIMEOUT)
+        if not self._exited.done():
+            log.error("Process %d has not ended after SIGKILL; it is still watched", self.pid)
 
     def _ended(self) -> None:
         """The process has ended: explain it, end its children, reap it."""

@@ -98,10 +98,10 @@ class Job:
             raise
 
     def options(self) -> dict[str, Any]:
-        """It inherits the two handles, and of others only its standard ones."""
+        """It inherits the two handles, and of others only its standard ones: those are added to the list."""
         startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [self._interrupt, self._parent]})
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-        return {"startupinfo": startup, "close_fds": False, "creationflags": flags}
+        return {"startupinfo": startup, "close_fds": True, "creationflags": flags}
 
     def environment(self) -> Mapping[str, str]:
         event = str(self._interrupt)

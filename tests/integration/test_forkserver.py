@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +121,18 @@ async def test_when_the_server_is_killed_its_kernels_are_told_dead_and_the_next_
         async with launch(forked_type, finder=finder, forkserver=True) as next_one:
             assert (await next_one.execute("6 * 7")).text == "42"
             assert isinstance(next_one.manager, ForkedManager)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+async def test_the_environment_of_one_kernel_is_not_seen_in_another(finder, forked_type):
+    """Neither by its code nor by who may look at its process."""
+    token = {"API_TOKEN": "of-the-first"}
+    async with launch(forked_type, finder=finder, forkserver=True, env=token) as first:
+        assert (await first.execute("import os; os.environ['API_TOKEN']")).text == "'of-the-first'"
+        async with launch(forked_type, finder=finder, forkserver=True) as second:
+            assert second.manager._server is first.manager._server
+            assert b"API_TOKEN" not in Path(f"/proc/{second.manager.pid}/environ").read_bytes()
+            assert (await second.execute("import os; 'API_TOKEN' in os.environ")).text == "False"
 
 
 async def test_a_kernel_that_is_open_keeps_its_server(forked_type):

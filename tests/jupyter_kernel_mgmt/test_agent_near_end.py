@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -197,6 +198,27 @@ async def test_when_the_agent_is_killed_its_processes_are_ended_and_reported(
     assert "An agent has ended" in caplog.text
 
 
+async def test_without_a_thread_the_end_of_an_agent_is_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And its processes are ended."""
+
+    def fail(thread: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    heard: list[str] = []
+    agent = await Agent.start(isolated=True, on_end=heard.append)
+    process = await agent.spawn([*PYTHON, SLEEP])
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        os.kill(agent.pid, signal.SIGKILL)
+        assert (await ended(process)).returncode is None
+        await gone(process.pid)
+        await agent.aclose()
+    assert heard == [agent.ended]
+    assert "without a thread" in caplog.text
+
+
 async def test_a_stopped_agent_does_not_hold_up_closing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its processes are ended from here."""
     monkeypatch.setattr("jupyter_kernel_mgmt.agent.near_end.CLOSE_TIMEOUT", 0.05)
@@ -298,6 +320,26 @@ async def test_a_spawn_that_is_cancelled_leaves_no_process(agent: Agent, turns: 
     assert not any(is_running(int(child)) for child in children)
     await agent.aclose()
     assert turns == 0 or not file.exists()
+
+
+async def test_a_spawn_that_is_cancelled_when_it_has_just_started_leaves_no_process(agent: Agent) -> None:
+    """Nobody has the process yet, though it is known here; its name is free again."""
+    spawning = asyncio.create_task(agent.spawn([*PYTHON, SLEEP], id="k"))
+    pids: list[int] = []
+    hear = agent._connection._on_event
+
+    def cancel_at_once(event: dict[str, Any]) -> None:
+        hear(event)
+        if event["event"] == "started":
+            pids.append(event["pid"])
+            spawning.cancel()
+
+    agent._connection._on_event = cancel_at_once
+    with pytest.raises(asyncio.CancelledError):
+        await spawning
+    agent._connection._on_event = hear
+    await gone(*pids)
+    await (await agent.spawn([*PYTHON, SLEEP], id="k")).end()
 
 
 async def test_many_at_once(agent: Agent) -> None:

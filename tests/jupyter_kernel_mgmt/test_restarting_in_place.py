@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from jupyter_kernel_mgmt import (
     KernelRestarter,
     KernelState,
     Launched,
+    LaunchError,
     RestartFailed,
     StateChanged,
 )
@@ -39,6 +41,7 @@ class InPlace(FakeManager):
         self.restarts = 0
         self.problem: Exception | None = None
         self.gives_channels = True
+        self.on_begun: Callable[[], Awaitable[None]] | None = None
 
     async def begin(self) -> Launched:
         channels = MemoryChannels()
@@ -54,6 +57,8 @@ class InPlace(FakeManager):
             raise self.problem
         self._exited = asyncio.get_running_loop().create_future()
         launched = await self.begin()
+        if self.on_begun is not None:
+            await self.on_begun()
         if self.gives_channels:
             return launched
         assert launched.channels is not None
@@ -161,6 +166,49 @@ async def test_a_kernel_with_channels_of_its_own_needs_new_ones(kernel: Kernel, 
     assert kernel.state is KernelState.DEAD
 
 
+async def test_a_restart_that_fails_late_leaves_no_process(kernel: Kernel, manager: InPlace) -> None:
+    """When the next one is there already, and the manager thinks better of it."""
+
+    async def fail() -> None:
+        raise OSError("it is not healthy")
+
+    manager.on_begun = fail
+    with pytest.raises(RestartFailed, match="not healthy"):
+        await kernel.restart()
+    assert kernel.state is KernelState.DEAD
+    assert manager.restarts == 1
+    assert not await manager.is_alive()
+
+
+async def test_a_restart_that_is_cancelled_late_leaves_no_process(kernel: Kernel, manager: InPlace) -> None:
+    begun = asyncio.Event()
+
+    async def hang() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    manager.on_begun = hang
+    restarting = asyncio.create_task(kernel.restart())
+    await begun.wait()
+    restarting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await restarting
+    assert kernel.state is KernelState.DEAD
+    assert not await manager.is_alive()
+
+
+async def test_a_restart_that_takes_too_long_leaves_no_process(
+    manager: InPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_kernel_mgmt._succession.LAUNCH_GRACE", 0.0)
+    manager.on_begun = asyncio.Event().wait  # type: ignore[assignment]
+    async with await Kernel.from_launched(await manager.begin(), startup_timeout=0.5) as kernel:
+        with pytest.raises(RestartFailed, match=r"within 0\.5 s"):
+            await kernel.restart()
+        assert kernel.state is KernelState.DEAD
+        assert not await manager.is_alive()
+
+
 class Blocking(BlockingManagerBase):
     """A process that does not exist, whose manager blocks."""
 
@@ -214,3 +262,117 @@ async def test_a_blocking_manager_restarts_in_a_thread() -> None:
         assert (await second).returncode == 2
         await manager.aclose()
         assert (await manager.wait()).returncode == 3
+
+
+class Slow(Blocking):
+    """A restart that goes on until it is let go. ``done`` is what was done, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = threading.Event()
+        self.let_go = threading.Event()
+        self.channels = MemoryChannels()
+        self.problem: Exception | None = None
+        self.done: list[str] = []
+        self.closed = threading.Semaphore(0)
+
+    def restart(self) -> Launched | None:
+        self._ended.set()
+        self.entered.set()
+        assert self.let_go.wait(GUARD)
+        self._ended = threading.Event()
+        self.done.append("restart")
+        if self.problem is not None:
+            raise self.problem
+        return Launched(channels=self.channels, manager=self)
+
+    def kill(self) -> None:
+        self.done.append("kill")
+        super().kill()
+
+    def aclose(self) -> None:
+        self.done.append("aclose")
+        super().aclose()
+        self.closed.release()
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    slow = Slow()
+    yield slow
+    slow.let_go.set()
+
+
+async def cancelled_restart(slow: Slow) -> Any:
+    """Its manager; the restart goes on in its thread."""
+    manager: Any = slow.as_async()
+    restarting = asyncio.create_task(manager.restart())
+    assert await asyncio.to_thread(slow.entered.wait, GUARD)
+    restarting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await restarting
+    return manager
+
+
+@pytest.mark.parametrize("problem", [None, OSError("it is not healthy")])
+async def test_what_a_cancelled_restart_in_a_thread_starts_is_killed(
+    slow: Slow, problem: Exception | None
+) -> None:
+    """Whoever kills it waits for that, and so does the next restart; nobody gets the channels."""
+    slow.problem = problem
+    manager = await cancelled_restart(slow)
+    killing, again = asyncio.create_task(manager.kill()), asyncio.create_task(manager.restart())
+    while not slow.done:  # noqa: ASYNC110 - nobody could set an event
+        await asyncio.sleep(0.001)
+    slow.let_go.set()
+    async with asyncio.timeout(GUARD):
+        await asyncio.wait([killing, again])
+        assert slow.done == ["kill", "restart", "kill", "restart"]
+        assert slow.channels.closed is (problem is None)
+        await manager.aclose()
+    assert again.exception() is problem
+
+
+async def test_closing_waits_for_a_cancelled_restart(slow: Slow) -> None:
+    """And ends what that has started."""
+    manager = await cancelled_restart(slow)
+    closing = asyncio.create_task(manager.aclose())
+    for _ in range(9):
+        await asyncio.sleep(0)
+    slow.let_go.set()
+    async with asyncio.timeout(GUARD):
+        await closing
+    assert slow.done == ["restart", "kill", "aclose"]
+    assert not slow.is_alive()
+    with pytest.raises(LaunchError, match="closed"):
+        await manager.restart()
+
+
+@pytest.mark.parametrize("problem", [None, OSError("it is not healthy")])
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_a_restart_that_ends_after_closing_leaves_nothing(
+    slow: Slow, cancelled: bool, problem: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing does not wait for ever; who waits for the restart still is told."""
+    monkeypatch.setattr("jupyter_kernel_mgmt.managerbase.RESTART_TIMEOUT", 0.01)
+    slow.problem = problem
+    restarting = None
+    if cancelled:
+        manager = await cancelled_restart(slow)
+    else:
+        manager = slow.as_async()
+        restarting = asyncio.create_task(manager.restart())
+        assert await asyncio.to_thread(slow.entered.wait, GUARD)
+    async with asyncio.timeout(GUARD):
+        await manager.aclose()
+        assert slow.done == ["aclose"]
+        if restarting is not None:
+            with pytest.raises(LaunchError, match="closed meanwhile"):
+                await restarting
+        slow.let_go.set()
+        for _ in range(2):
+            assert await asyncio.to_thread(slow.closed.acquire, timeout=GUARD)
+        assert slow.done == ["aclose", "restart", "aclose"]
+        assert not slow.is_alive()
+        while problem is None and not slow.channels.closed:  # noqa: ASYNC110 - nobody could set an event
+            await asyncio.sleep(0.001)

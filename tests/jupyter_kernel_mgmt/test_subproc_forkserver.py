@@ -58,6 +58,15 @@ async def test_kernels_that_differ_in_what_a_fork_can_change_share_a_server() ->
         servers.get("/usr/bin/python3", {"PYTHONPATH": "/more"})
 
 
+async def test_a_server_does_not_hold_what_is_one_kernels_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others that it forks would show it."""
+    monkeypatch.setenv("OURS", "1")
+    env = ForkServers().get("/usr/bin/python3", {"API_TOKEN": "secret", "PYTHONPATH": "/path"}).env
+
+    assert "API_TOKEN" not in env
+    assert (env["OURS"], env["PYTHONPATH"]) == ("1", "/path")
+
+
 async def test_an_interpreter_that_is_not_there_is_a_launch_error() -> None:
     """So that the launcher can start the kernel in another way, and say why."""
     servers = ForkServers()

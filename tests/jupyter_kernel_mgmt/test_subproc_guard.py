@@ -73,14 +73,78 @@ async def test_another_agent_takes_over_but_not_for_ever(strays: list[subprocess
     ward = guard.ward("one")
     strays.append(stray(ward))
     for _ in range(AGENTS - 1):
-        agent = guard._agent
-        assert agent is not None
-        os.kill(agent.pid, signal.SIGKILL)
-        async with asyncio.timeout(GUARD):
-            while guard._agent is agent or guard._agent is None:  # noqa: ASYNC110 - nothing tells us of it
-                await asyncio.sleep(0.005)
+        await lose(guard)
     await ward.end()
     assert strays[0].wait(GUARD) == -signal.SIGKILL
+
+
+async def lose(guard: Guard) -> None:
+    """Its agent dies, and it knows of that."""
+    agent = guard._agent
+    assert agent is not None
+    os.kill(agent.pid, signal.SIGKILL)
+    async with asyncio.timeout(GUARD):
+        while guard._agent is agent:  # noqa: ASYNC110 - nothing tells us of it
+            await asyncio.sleep(0.005)
+
+
+async def test_that_nothing_is_guarded_any_more_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Once the last agent of a row has died; the next kernels have a guard again."""
+    guard = Guard()
+    ward = guard.ward("one")
+    for _ in range(AGENTS):
+        await lose(guard)
+    assert guard._agent is None
+    assert caplog.text.count("not guarded") == 1
+    guard.ward("two")
+    assert guard._agent is None
+    for ward in [*guard._wards.values()]:
+        await ward.release()
+    ward = guard.ward("three")
+    assert guard._agent is not None
+    await ward.release()
+
+
+async def test_agents_that_die_long_after_each_other_are_replaced_for_ever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While there is a ward."""
+    monkeypatch.setattr(module, "CALM", 0.0)
+    guard = Guard()
+    ward = guard.ward("one")
+    for _ in range(AGENTS + 1):
+        await lose(guard)
+    assert guard._agent is not None
+    assert "not guarded" not in caplog.text
+    await ward.end()
+
+
+async def test_when_the_agent_dies_over_the_end_the_next_one_ends_it(
+    strays: list[subprocess.Popen[bytes]],
+) -> None:
+    """Though its death was not known yet, and others are guarded still."""
+    guard = Guard()
+    ward, other = guard.ward("one"), guard.ward("two")
+    strays.append(stray(ward))
+    assert guard._agent is not None
+    await guard._agent.ready()
+    os.kill(guard._agent.pid, signal.SIGKILL)
+    await ward.end()
+    assert strays[0].wait(GUARD) == -signal.SIGKILL
+    await other.release()
+
+
+async def test_when_the_last_agent_dies_over_the_end_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "AGENTS", 1)
+    guard = Guard()
+    ward = guard.ward("one")
+    assert guard._agent is not None
+    await guard._agent.ready()
+    os.kill(guard._agent.pid, signal.SIGKILL)
+    await ward.end()
+    assert "left something behind is not known" in caplog.text
 
 
 async def test_where_there_can_be_no_agent_kernels_run_unguarded(

@@ -71,6 +71,30 @@ def test_a_process_that_has_ended_is_no_error() -> None:
     limit(process.pid, Limits(memory=GIB, nice=15))
 
 
+@pytest.mark.parametrize("name", ["memory", "cpu_time"])
+def test_what_the_system_cannot_hold_is_refused(process: subprocess.Popen[bytes], name: str) -> None:
+    """By its name, and as what was asked for and is not possible."""
+    with pytest.raises(Unsupported, match=f"{name}={2**64}"):
+        limit(process.pid, Limits(**{name: 2**64}))
+
+
+def test_a_process_that_we_may_not_limit_is_refused() -> None:
+    """As one that runs as somebody else; here it is we who are somebody else."""
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setuid(65534)
+                limit(os.getppid(), Limits(memory=GIB))
+            else:
+                limit(1, Limits(memory=GIB))
+        except Unsupported as error:
+            os._exit(7 if f"memory={GIB} is not allowed" in str(error) else 8)
+        finally:
+            os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
 def test_other_systems_refuse_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rather than run without them."""
     refuse_what_cannot_be_limited(Limits(nice=1))

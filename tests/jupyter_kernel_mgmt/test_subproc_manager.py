@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from jupyter_kernel_mgmt import ExitInfo, LaunchRequest, SubprocessLauncher
-from jupyter_kernel_mgmt.subproc import SubprocessManager
+from jupyter_kernel_mgmt.subproc import SubprocessManager, memory
 from jupyter_kernel_mgmt.testing import check_manager
+
+from ._agents import is_running
 
 GUARD = 20
 SLEEP = "import time; time.sleep(1000)"
@@ -265,6 +267,58 @@ async def test_closing_that_is_cancelled_leaves_nothing(start: Starter, turns: i
     with pytest.raises(ChildProcessError):
         os.waitpid(manager.pid, os.WNOHANG)
     assert not manager.place.connection_file.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="strays are looked for in /proc")
+async def test_closing_that_is_cancelled_has_ended_strays_too_when_it_returns(start: Starter) -> None:
+    """Children that left the group, which are looked for after the exit."""
+    family = FAMILY.replace("1000)'])", "1000)'], start_new_session=True)")
+    manager = await start(family + "time.sleep(1000)\n")
+    child = int(await start.said())
+    closing = asyncio.create_task(manager.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    async with asyncio.timeout(GUARD):
+        await asyncio.wait([closing])
+    assert closing.cancelled()
+    assert not is_running(child)
+
+
+@pytest.fixture
+def vmstat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the system counts, looked at without a pause."""
+    (tmp_path / "vmstat").write_text("oom_kill 4\n")
+    for name, value in {"CGROUPS": tmp_path, "PROC": tmp_path, "INTERVAL": 0.0}.items():
+        monkeypatch.setattr(memory, name, value)
+    return tmp_path / "vmstat"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is counted")
+async def test_who_was_killed_did_not_die_of_what_ran_out_of_memory_before(
+    start: Starter, vmstat: Path
+) -> None:
+    """Whether it is the process itself or another one that was killed for memory, it has just happened."""
+    manager = await start(SLEEP)
+    vmstat.write_text("oom_kill 5\n")
+    async with asyncio.timeout(GUARD):
+        while manager._out_of_memory.reason() is not None:  # noqa: ASYNC110 - nobody could set an event
+            await asyncio.sleep(0.001)
+        os.kill(manager.pid, signal.SIGKILL)
+        assert (await manager.wait()).reason is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is counted")
+async def test_who_was_killed_when_memory_ran_out_perhaps_died_of_that(
+    start: Starter, vmstat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "INTERVAL", 1000.0)
+    manager = await start(SLEEP)
+    vmstat.write_text("oom_kill 5\n")
+    os.kill(manager.pid, signal.SIGKILL)
+    async with asyncio.timeout(GUARD):
+        reason = (await manager.wait()).reason
+    assert reason is not None
+    assert reason.startswith("perhaps the system killed it because memory ran out")
 
 
 async def test_a_taken_port_is_told_as_a_reason_to_try_again(start: Starter) -> None:
