@@ -18,6 +18,7 @@ from ..kernel import Kernel
 from ..results import ErrorInfo, ExecutionResult, InterruptOutcome
 from . import policy
 from .events import CellStatus
+from .exceptions import FailureStatus
 from .widgets import WidgetState
 
 Cell = dict[str, Any]
@@ -32,6 +33,12 @@ class CellResult:
     error: ErrorInfo | None
     seconds: float
     cause: Exception | None = None
+
+    @property
+    def failure(self) -> FailureStatus:
+        """The status of one that is not ok."""
+        assert self.status != "ok", "it has not failed"
+        return self.status
 
 
 class CellRunner:

@@ -27,6 +27,7 @@ from .events import (
     NotebookFinished,
     NotebookStarted,
     OnProgress,
+    Why,
 )
 from .exceptions import CannotResume, CannotSave, CellFailed, NotebookError
 from .kernels import Opened, OpenKernel
@@ -88,8 +89,8 @@ class NotebookRun:
     async def execute(self) -> NotebookNode:
         """Run it, and give the notebook with its outputs.
 
-        Raises `CellFailed` for the first cell that fails where nothing allows it, other `NotebookError`\\ s
-        (their ``.notebook`` is what was run so far), and what starting the kernel raises. Cancelling it ends
+        Raises `CellFailed` for the first cell that fails where nothing allows it, another `NotebookError`
+        (whose ``.notebook`` is what was run so far), and what starting the kernel raises. Cancelling it ends
         the kernel, if it is the run's own, and saves what was run, with what the running cell had written.
         """
         started = time.monotonic()
@@ -151,14 +152,14 @@ class NotebookRun:
 
     async def _prepare(self, notebook: NotebookNode, opened: Opened) -> None:
         """Note in the notebook what is run, and on what."""
-        language = (await opened.kernel.kernel_info()).content.get("language_info", {})
-        notebook.metadata["language_info"] = from_dict(language)
+        language = (await opened.kernel.kernel_info()).content.get("language_info")
+        name = language.get("name") if isinstance(language, dict) else None
+        if isinstance(name, str):  # which nbformat wants, and not every kernel says
+            notebook.metadata["language_info"] = from_dict(language)
         self._notebook = notebook
         if self.options.parameters:
             new_id = _new_id if (notebook.nbformat, notebook.nbformat_minor) >= (4, 5) else None
-            notebook.cells = from_dict(
-                inject(notebook.cells, self.options.parameters, str(language.get("name", "")), new_id)
-            )
+            notebook.cells = from_dict(inject(notebook.cells, self.options.parameters, str(name), new_id))
 
     async def _plan(self) -> Plan:
         if self.options.resume is None or self._output is None:
@@ -198,23 +199,17 @@ class NotebookRun:
                 await self._save({index})
             raise
         await self._save({index})
-        allowed = result.status != "died" and self._may_fail(cell)
-        await self._emit(
-            CellFinished(
-                name=self.name,
-                index=index,
-                cell=cell,
-                status=result.status,
-                seconds=result.seconds,
-                allowed=allowed,
-            )
-        )
-        if result.status != "ok" and not allowed:
-            raise CellFailed(index, result.status, result.error, self._copy()) from result.cause
+        if not await self._is_good(index, cell, result):
+            raise CellFailed(index, result.failure, result.error, self._copy()) from result.cause
 
     async def _rebuild(self, runner: CellRunner, index: int, cell: NotebookNode) -> None:
         await self._emit(CellStarted(name=self.name, index=index, cell=cell, why="rebuild"))
         result = await runner.repeat(cell, timeout=policy.seconds(cell, self.options.timeout))
+        if not await self._is_good(index, cell, result, why="rebuild"):
+            raise CannotResume(_not_rebuilt(index, result)) from result.cause
+
+    async def _is_good(self, index: int, cell: NotebookNode, result: CellResult, *, why: Why = "run") -> bool:
+        """Tell that the cell has ended, and whether the run can go on."""
         allowed = result.status != "died" and self._may_fail(cell)
         await self._emit(
             CellFinished(
@@ -224,11 +219,10 @@ class NotebookRun:
                 status=result.status,
                 seconds=result.seconds,
                 allowed=allowed,
-                why="rebuild",
+                why=why,
             )
         )
-        if result.status != "ok" and not allowed:
-            raise CannotResume(_not_rebuilt(index, result)) from result.cause
+        return result.status == "ok" or allowed
 
     def _may_fail(self, cell: policy.Cell) -> bool:
         return policy.may_fail(cell, self.options.allow_errors)
