@@ -18,15 +18,28 @@ for needed in ("ipywidgets", "nbclient"):
         pytest.skip(f"{needed} is not installed", allow_module_level=True)
 
 NBCLIENT = """
-import json, sys
+import asyncio, json, sys
 import nbformat
 from nbclient import NotebookClient
-cells = [nbformat.v4.new_code_cell(source) for source in json.loads(sys.argv[1])]
-notebook = nbformat.v4.new_notebook(cells=cells)
-NotebookClient(notebook, kernel_name="python3", timeout=60, coalesce_streams=True).execute()
+
+async def execute():
+    cells = [nbformat.v4.new_code_cell(source) for source in json.loads(sys.argv[1])]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    async with asyncio.timeout(10):
+        options = {"kernel_name": "python3", "timeout": 60, "coalesce_streams": True}
+        await NotebookClient(notebook, **options).async_execute()
+    return notebook
+
+for attempt in range(4):
+    try:
+        notebook = asyncio.run(execute())
+        break
+    except TimeoutError:
+        continue
 outputs = [cell.outputs for cell in notebook.cells]
 print("RESULT" + json.dumps([outputs, notebook.metadata.get("widgets", {})]))
 """
+"""It may hang on Output widgets (https://github.com/jupyter/nbclient/issues/312), and then begins anew."""
 
 FIRST = """
 import ipywidgets as w
