@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import stat
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -25,15 +26,16 @@ class OutputFile:
     """An async context manager: entering claims the file, leaving lets go of it.
 
     Each `save` replaces the file in one step: whatever happens, it is the notebook as of one `save` or the
-    next. The claim is a lock on the file itself, which the system ends with the process; on Windows, where
-    a locked file cannot be replaced, there is none. A file that was made by the claim and never saved is
-    removed. Entering raises `OutputInUse` or `CannotSave`. Cancelling a save or the leaving is safe: it is
-    done all the same, in a thread.
+    next. Its mode stays, and a symbolic link stays one. The claim is a lock on the file itself, which the
+    system ends with the process; on Windows, where a locked file cannot be replaced, there is none. A file
+    that was made by the claim and never saved is removed. Entering raises `OutputInUse` or `CannotSave`.
+    Cancelling a save or the leaving is safe: it is done all the same, in a thread.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._temporary = path.with_name(f".{path.name}.part")
+        self._target = Path(os.path.realpath(path))  # a link stays one
+        self._temporary = self._target.with_name(f".{self._target.name}.part")
         self._text = NotebookText()
         self._lock: int | None = None
         self._made = False
@@ -86,11 +88,11 @@ class OutputFile:
             raise CannotSave(error.errno, f"{self.path} cannot be written: {error.strerror}") from error
 
     def _lock_what_is_there(self) -> bool:
-        made = not self.path.exists()
-        descriptor = os.open(self.path, _FLAGS, 0o666)
+        made = not self._target.exists()
+        descriptor = os.open(self._target, _FLAGS, 0o666)
         try:
             _lock(descriptor)
-            if not _is_at(descriptor, self.path):  # whoever had the lock has just put another file there
+            if not _is_at(descriptor, self._target):  # whoever had the lock has just put another file there
                 os.close(descriptor)
                 return False
         except BaseException:
@@ -105,15 +107,17 @@ class OutputFile:
             descriptor = os.open(self._temporary, _FLAGS | os.O_TRUNC, 0o666)
             try:
                 _lock(descriptor)
+                if sys.platform != "win32" and self._lock is not None:
+                    os.fchmod(descriptor, stat.S_IMODE(os.fstat(self._lock).st_mode))
                 _write(descriptor, data)
                 if sys.platform != "win32":  # where an open file cannot be moved
-                    self._temporary.replace(self.path)
+                    self._temporary.replace(self._target)
             except BaseException:
                 os.close(descriptor)
                 raise
             self._hold(descriptor)
             if sys.platform == "win32":
-                self._temporary.replace(self.path)
+                self._temporary.replace(self._target)
         except BaseException:
             with suppress(OSError):
                 self._temporary.unlink()
@@ -134,7 +138,7 @@ class OutputFile:
             busy.exception()  # nobody waits for it any more
         if self._made:
             with suppress(OSError):
-                self.path.unlink()
+                self._target.unlink()
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)

@@ -85,6 +85,7 @@ class NotebookRun:
         self._output: OutputFile | None = None
         self._runner: CellRunner | None = None
         self._earlier_widgets: dict[str, Any] = {}
+        self._stopped = False
 
     async def execute(self) -> NotebookNode:
         """Run it, and give the notebook with its outputs.
@@ -113,12 +114,19 @@ class NotebookRun:
         return self._copy()
 
     async def interrupt(self) -> InterruptOutcome | None:
-        """Interrupt the cell that runs, which then has failed unless it may; None: none runs."""
-        return None if self._runner is None else await self._runner.interrupt()
+        """Interrupt the cell that runs, which then has failed unless it may.
+
+        Where none runs, before the first or between two, the next is not begun: it has failed as one that was
+        interrupted. The result is None then.
+        """
+        outcome = None if self._runner is None else await self._runner.interrupt()
+        self._stopped = self._stopped or outcome is None
+        return outcome
 
     async def _run(self, resources: AsyncExitStack) -> None:
         options = self.options
-        notebook = await read_in_thread(self._source)
+        notebook = self._notebook = await read_in_thread(self._source)
+        self._check_stopped(0)  # a kernel would be started for nothing
         if options.output is not None:
             self._output = await resources.enter_async_context(OutputFile(options.output))
         elif options.resume is not None:
@@ -128,7 +136,6 @@ class NotebookRun:
         await self._prepare(notebook, opened)
         plan = await self._plan()
         self._forget_earlier_outputs(plan)
-        self._notebook = notebook
         self._runner = await resources.enter_async_context(
             CellRunner(opened.kernel, output_limit=options.output_limit)
         )
@@ -145,6 +152,7 @@ class NotebookRun:
         )
         for index, cell in enumerate(notebook.cells):
             if policy.runs(cell):
+                self._check_stopped(index)
                 if index >= plan.kept:
                     await self._run_cell(self._runner, index, cell)
                 elif plan.reruns(index):
@@ -156,7 +164,6 @@ class NotebookRun:
         name = language.get("name") if isinstance(language, dict) else None
         if isinstance(name, str):  # which nbformat wants, and not every kernel says
             notebook.metadata["language_info"] = from_dict(language)
-        self._notebook = notebook
         if self.options.parameters:
             new_id = _new_id if (notebook.nbformat, notebook.nbformat_minor) >= (4, 5) else None
             notebook.cells = from_dict(inject(notebook.cells, self.options.parameters, str(name), new_id))
@@ -223,6 +230,10 @@ class NotebookRun:
             )
         )
         return result.status == "ok" or allowed
+
+    def _check_stopped(self, index: int) -> None:
+        if self._stopped:
+            raise CellFailed(index, "interrupted", None, self._copy())
 
     def _may_fail(self, cell: policy.Cell) -> bool:
         return policy.may_fail(cell, self.options.allow_errors)

@@ -132,3 +132,19 @@ async def test_a_cancelled_save_is_done_all_the_same(tmp_path: Path) -> None:
         await asyncio.wait([task])
         assert task.cancelled()
     assert saved(path) == ["1"]
+
+
+@posix_only
+async def test_a_link_stays_a_link_and_a_mode_stays(tmp_path: Path) -> None:
+    """Whoever made the file so meant it."""
+    target, link = tmp_path / "target.ipynb", tmp_path / "link.ipynb"
+    target.write_text("")
+    target.chmod(0o640)
+    link.symlink_to(target.name)
+    async with OutputFile(link) as output:
+        await output.save(notebook("1"))
+        await output.save(notebook("2"))
+    assert link.is_symlink()
+    assert saved(target) == ["2"]
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.ipynb", "target.ipynb"]

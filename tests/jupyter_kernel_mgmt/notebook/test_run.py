@@ -110,15 +110,32 @@ async def test_a_cell_that_takes_too_long_is_interrupted(script: Script) -> None
 
 
 async def test_the_running_cell_can_be_interrupted(script: Script) -> None:
-    """It has failed then; before and after there is nothing to interrupt."""
+    """It has failed then."""
     run = run_of(script, notebook("print a", "hang", "print b"))
-    assert await run.interrupt() is None
     task = asyncio.create_task(run.execute())
     await script.hanging.wait()
-    await run.interrupt()
+    assert await run.interrupt() is not None
     with pytest.raises(CellFailed, match="cell 2 was interrupted"):
         await task
+
+
+async def test_an_interrupt_while_no_cell_runs_keeps_the_next_from_beginning(script: Script) -> None:
+    """Before the kernel is started, and between two cells."""
+    run = run_of(script, notebook("print a"))
     assert await run.interrupt() is None
+    with pytest.raises(CellFailed, match="cell 1 was interrupted"):
+        await run.execute()
+    assert script.provider.launches == []
+
+    async def stop(event: NotebookEvent) -> None:
+        if isinstance(event, CellFinished):
+            assert await run.interrupt() is None
+
+    run = run_of(script, notebook("print a", "print b"), stop)
+    with pytest.raises(CellFailed, match="cell 2 was interrupted") as caught:
+        await run.execute()
+    assert texts(caught.value.notebook) == [["a"], []]
+    assert script.ran == ["print a"]
 
 
 async def test_the_death_of_the_kernel_is_told_in_the_notebook(script: Script, tmp_path: Path) -> None:
