@@ -22,7 +22,7 @@ from ..notebook import (
     NotebookStarted,
     Outcome,
 )
-from .shown import shown, write
+from .shown import Piece, shown, write
 from .terminal import console, has_colour, one_line, plain
 
 NAME_WIDTH = 28
@@ -45,10 +45,10 @@ class NotebookView:
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
             self._bars = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=None, style="dim", complete_style="bold", finished_style="bold"),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[what]}"),
+                TextColumn("{task.fields[what]}", markup=False),
                 TimeElapsedColumn(),
                 console=self._console,
                 expand=True,
@@ -84,13 +84,13 @@ class NotebookView:
         """What became of each: on stdout where it was written, on stderr what went wrong."""
         for outcome, output in outcomes:
             if outcome.error is None:
-                print(output)
+                write(Piece("stdout", f"{output}\n"))
                 continue
             name = one_line(outcome.run.name)
             self._console.print(Text(f"{name}: {one_line(str(outcome.error))}", style="bold red"))
             if isinstance(outcome.error, CellFailed):
                 self._show_failure(outcome.error)
-                self._console.print(Text(f"{name}: what was run is in {output}", style="dim"))
+                self._console.print(Text(f"{name}: what was run is in {one_line(str(output))}", style="dim"))
 
     def _started(self, event: NotebookStarted) -> None:
         self._cells[event.name] = (0, event.cells)

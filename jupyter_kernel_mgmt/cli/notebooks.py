@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_protocol import ProtocolError
+
 from ..discovery import KernelFinder
-from ..notebook import NotebookRun, Outcome, RunOptions, launching, run_all
+from ..exceptions import KernelError
+from ..notebook import NotebookRun, Outcome, ParameterError, RunOptions, launching, run_all
 from ..notebook.resuming import Rebuild
 from .exit_codes import ExitCode, for_error
 from .notebook_view import NotebookView
@@ -65,8 +68,13 @@ async def run_notebooks(
 
 
 def exit_code(outcome: Outcome) -> int:
-    """The code for one notebook."""
-    return ExitCode.OK if outcome.error is None else for_error(outcome.error)
+    """The code for one notebook. Raises `BrokenPipeError` where nobody reads what it writes."""
+    if outcome.error is None:
+        return ExitCode.OK
+    if isinstance(outcome.error, BrokenPipeError):
+        raise outcome.error
+    ours = isinstance(outcome.error, KernelError | ProtocolError | ParameterError)
+    return for_error(outcome.error) if ours else ExitCode.BUG
 
 
 class _Interruptible:

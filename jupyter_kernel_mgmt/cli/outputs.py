@@ -19,11 +19,11 @@ def output_paths(notebooks: Sequence[str], output: str | None, *, in_place: bool
     else:
         paths = [_path(Path(notebook), output) for notebook in notebooks]
         for notebook, path in zip(notebooks, paths, strict=True):
-            if path.absolute() == Path(notebook).absolute():
+            if os.path.realpath(path) == os.path.realpath(notebook):
                 raise UsageError(f"{notebook} would be overwritten; say --in-place if that is what you want")
-    for path, count in Counter(path.absolute() for path in paths).items():
+    for target, count in Counter(os.path.realpath(path) for path in paths).items():
         if count > 1:
-            raise UsageError(f"{count} notebooks would be written to {path}; use {{name}} in --output")
+            raise UsageError(f"{count} notebooks would be written to {target}; use {{name}} in --output")
     return paths
 
 

@@ -29,7 +29,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--parameters takes NAME=VALUE or a JSON file: {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is no JSON file: {error}") from error
     if not isinstance(found, dict):
         raise UsageError(f"{path} holds no JSON object, whose names would be those of the parameters")

@@ -19,6 +19,7 @@ from ..results import ErrorInfo, ExecutionResult, InterruptOutcome
 from . import policy
 from .events import CellStatus
 from .exceptions import FailureStatus
+from .tidy import error_output, tidy
 from .widgets import WidgetState
 
 Cell = dict[str, Any]
@@ -124,6 +125,10 @@ class CellRunner:
 
     def _note(self, index: int, cell: Cell, result: ExecutionResult, cause: Exception | None) -> None:
         cell["outputs"] = outputs = result.outputs
+        for output in outputs:  # in place: later code may still change a display
+            tidy(output)
+        if result.status == "error" and not any(output["output_type"] == "error" for output in outputs):
+            outputs.append(error_output(result.error))
         cell["metadata"]["execution"] = self._timing
         if result.execution_count is not None:
             cell["execution_count"] = result.execution_count

@@ -72,7 +72,7 @@ class CellFailed(NotebookError):
         if self.status == "died":
             return f"{text}: {self.__cause__}" if self.__cause__ else text
         if self.status == "error" and self.error is not None:
-            return f"{text}: {self.error.ename}: {self.error.evalue}"
+            return ": ".join(filter(None, [text, self.error.ename, self.error.evalue]))
         return text
 
 
@@ -98,6 +98,9 @@ class OutputInUse(NotebookError):
 
 class CannotSave(NotebookError, OSError):
     """The output could not be written; the file has what was written before."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 class CannotResume(NotebookError):

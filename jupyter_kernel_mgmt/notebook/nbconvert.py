@@ -31,7 +31,7 @@ def use(config: Any) -> None:
 class ExecutePreprocessor(Preprocessor):
     """Runs the notebook's cells, on a kernel of its own in the directory of the notebook.
 
-    ``timeout`` and ``startup_timeout`` are in seconds, None or below 0: no limit. Raises what nbconvert's
+    ``timeout`` (None or below 0: no limit) and ``startup_timeout`` are in seconds. Raises what nbconvert's
     own does: nbclient's ``CellExecutionError``, ``CellTimeoutError`` and ``DeadKernelError``. It blocks its
     caller, with a loop in a thread of its own.
     """

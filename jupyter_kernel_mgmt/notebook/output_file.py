@@ -21,6 +21,8 @@ if sys.platform != "win32":
 
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+
 
 class OutputFile:
     """An async context manager: entering claims the file, leaving lets go of it.
@@ -42,10 +44,12 @@ class OutputFile:
         self._busy: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
+        claim = asyncio.ensure_future(asyncio.to_thread(self._claim))
         try:
-            await asyncio.to_thread(self._claim)
+            await asyncio.shield(claim)
         except BaseException:
-            self._release()
+            claim.add_done_callback(self._release)
+            await asyncio.wait([claim])
             raise
         return self
 
@@ -59,7 +63,7 @@ class OutputFile:
             await asyncio.wait([self._busy])
 
     async def earlier(self) -> NotebookNode | None:
-        """What an earlier run has left here, if anything. Raises `InvalidNotebook` for anything else."""
+        """What an earlier run has left here, None for an empty file. Raises `InvalidNotebook`."""
         if self._made:
             return None
         return await read_in_thread(self.path)
@@ -88,7 +92,6 @@ class OutputFile:
             raise CannotSave(error.errno, f"{self.path} cannot be written: {error.strerror}") from error
 
     def _lock_what_is_there(self) -> bool:
-        made = not self._target.exists()
         descriptor = os.open(self._target, _FLAGS, 0o666)
         try:
             _lock(descriptor)
@@ -98,13 +101,13 @@ class OutputFile:
         except BaseException:
             os.close(descriptor)
             raise
-        self._made = made
+        self._made = os.fstat(descriptor).st_size == 0  # or by a run that ended before its first save
         self._hold(descriptor)
         return True
 
     def _replace(self, data: bytes) -> None:
         try:
-            descriptor = os.open(self._temporary, _FLAGS | os.O_TRUNC, 0o666)
+            descriptor = os.open(self._temporary, _FLAGS | _NO_LINK | os.O_TRUNC, 0o666)
             try:
                 _lock(descriptor)
                 if sys.platform != "win32" and self._lock is not None:

@@ -32,7 +32,7 @@ from .events import (
 from .exceptions import CannotResume, CannotSave, CellFailed, NotebookError
 from .kernels import Opened, OpenKernel
 from .output_file import OutputFile
-from .parameters import inject
+from .parameters import ParameterError, inject
 from .resuming import Plan, Rebuild, resume
 from .widgets import WIDGET_STATE_TYPE
 
@@ -160,13 +160,14 @@ class NotebookRun:
 
     async def _prepare(self, notebook: NotebookNode, opened: Opened) -> None:
         """Note in the notebook what is run, and on what."""
-        language = (await opened.kernel.kernel_info()).content.get("language_info")
-        name = language.get("name") if isinstance(language, dict) else None
-        if isinstance(name, str):  # which nbformat wants, and not every kernel says
-            notebook.metadata["language_info"] = from_dict(language)
+        info = (await opened.kernel.kernel_info()).content.get("language_info")
+        if isinstance(info, dict) and isinstance(info.get("name"), str):  # nbformat wants the name
+            notebook.metadata["language_info"] = from_dict(info)
         if self.options.parameters:
             new_id = _new_id if (notebook.nbformat, notebook.nbformat_minor) >= (4, 5) else None
-            notebook.cells = from_dict(inject(notebook.cells, self.options.parameters, str(name), new_id))
+            notebook.cells = from_dict(
+                inject(notebook.cells, self.options.parameters, _language(notebook.metadata), new_id)
+            )
 
     async def _plan(self) -> Plan:
         if self.options.resume is None or self._output is None:
@@ -177,7 +178,8 @@ class NotebookRun:
         plan = resume(
             self._notebook.cells, earlier.cells, rebuild=self.options.resume, may_fail=self._may_fail
         )
-        self._notebook.cells[: plan.kept] = earlier.cells[: plan.kept]
+        for cell, before in zip(self._notebook.cells[: plan.kept], earlier.cells, strict=False):
+            _take_over(cell, before)
         self._earlier_widgets = earlier.metadata.get("widgets", {})
         return plan
 
@@ -266,8 +268,25 @@ class NotebookRun:
         return copied
 
 
+def _take_over(cell: NotebookNode, before: NotebookNode) -> None:
+    """What an earlier run has noted in a cell; tags, attachments and the rest are as they are now."""
+    if policy.runs(cell):
+        cell.outputs, cell.execution_count = before.outputs, before.execution_count
+        if "execution" in before.metadata:
+            cell.metadata["execution"] = before.metadata["execution"]
+
+
 def _new_id() -> str:
     return str(new_code_cell().id)
+
+
+def _language(metadata: NotebookNode) -> str:
+    """What the kernel has said that it speaks, or else the notebook. Raises `ParameterError`."""
+    for place, key in (("language_info", "name"), ("kernelspec", "language")):
+        found = metadata.get(place, {}).get(key)
+        if isinstance(found, str) and found:
+            return found
+    raise ParameterError("parameters cannot be written: neither the kernel nor the notebook names a language")
 
 
 def _not_rebuilt(index: int, result: CellResult) -> str:

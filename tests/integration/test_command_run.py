@@ -1,6 +1,7 @@
 """``jupyter-kernels run``: bad input is told, finished cells are kept, signals do what they say."""
 
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -194,6 +195,8 @@ def test_two_runs_do_not_write_one_output(directory: Path, start: Command, comma
     [
         (["a.ipynb", "--output", "a.ipynb"], "a.ipynb would be overwritten; say --in-place"),
         (["a.ipynb", "b/a.ipynb", "--output", "x.ipynb"], "2 notebooks would be written to"),
+        (["./x/../a.ipynb", "--output", "a.ipynb"], "would be overwritten"),
+        (["a.ipynb", "x/../a.ipynb", "--output", "o/{name}"], "2 notebooks would be written to"),
         (["a.ipynb", "--in-place", "--output", "x"], "exclude each other"),
         (["a.ipynb", "-p", "missing.json"], "missing.json: No such file"),
         (["a.ipynb", "-p", "1x=3"], "1x"),
@@ -209,6 +212,40 @@ def test_a_wrong_command_line_is_told(
     code, _, err = command(*arguments)
     assert (code, "Traceback" in err) == (ExitCode.USAGE, False)
     assert message in err
+
+
+def test_a_cell_whose_error_is_not_shown_has_failed_all_the_same(directory: Path, command: Any) -> None:
+    """The notebook shows what the reply told, and so a later run does not take the cell for finished."""
+    write(
+        directory / "a.ipynb", "get_ipython()._showtraceback = lambda *a: None", "raise ValueError('v')", "3"
+    )
+    assert command("a.ipynb")[0] == ExitCode.FAILED
+    assert shown(directory / "a.out.ipynb") == ["", "ValueError", ""]
+    code, _, err = command("a.ipynb", "--resume", "--rebuild", "none")
+    assert (code, "1 of 3 cells kept" in err) == (ExitCode.FAILED, True)
+
+
+def test_output_that_nobody_reads_ends_the_run(directory: Path, start: Command) -> None:
+    """With the exit code of other programs, and not as if the kernel had been lost."""
+    write(
+        directory / "a.ipynb", "import time\nfor n in range(10_000): print(n, flush=True); time.sleep(0.01)"
+    )
+    process = start("a.ipynb", "--live")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(GUARD) == ExitCode.OUTPUT_CLOSED
+    assert process.stderr is not None
+    process.stderr.close()
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_error(directory: Path, command: Any) -> None:
+    """It is escaped where it is told."""
+    name = os.fsdecode(b"b\xff[x].ipynb")
+    write(directory / "b.ipynb", "6 * 7")
+    (directory / "b.ipynb").rename(directory / name)
+    code, out, _ = command(name, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"})
+    assert (code, out) == (0, "b\\udcff[x].out.ipynb\n")
 
 
 BUSY = "import pathlib, time\nprint('begun', flush=True)\npathlib.Path('begun').touch()\ntime.sleep(1000)"

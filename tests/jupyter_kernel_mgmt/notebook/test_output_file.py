@@ -148,3 +148,42 @@ async def test_a_link_stays_a_link_and_a_mode_stays(tmp_path: Path) -> None:
     assert saved(target) == ["2"]
     assert target.stat().st_mode & 0o777 == 0o640
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.ipynb", "target.ipynb"]
+
+
+async def test_what_a_claim_that_was_killed_left_is_no_earlier_run(tmp_path: Path) -> None:
+    """An empty file: nothing had been saved."""
+    path = tmp_path / "out.ipynb"
+    path.touch()
+    async with OutputFile(path) as output:
+        assert await output.earlier() is None
+        await output.save(notebook("1"))
+    assert saved(path) == ["1"]
+
+
+@posix_only
+async def test_a_cancelled_claim_leaves_no_lock_and_no_file(tmp_path: Path) -> None:
+    """Whenever it is cancelled."""
+    for turns in range(5):
+        path = tmp_path / f"{turns}.ipynb"
+        task = asyncio.create_task(OutputFile(path).__aenter__())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            await task.result().__aexit__(None, None, None)
+        assert not path.exists()
+        async with OutputFile(path):
+            pass
+
+
+@posix_only
+async def test_a_link_in_the_place_of_the_part_is_not_followed(tmp_path: Path) -> None:
+    """Somebody else may have put it into a directory that is shared."""
+    victim = tmp_path / "victim"
+    victim.write_text("as it was")
+    (tmp_path / ".out.ipynb.part").symlink_to(victim)
+    async with OutputFile(tmp_path / "out.ipynb") as output:
+        with pytest.raises(CannotSave):
+            await output.save(notebook("1"))
+    assert victim.read_text() == "as it was"

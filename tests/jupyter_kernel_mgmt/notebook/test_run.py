@@ -6,6 +6,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from nbformat import from_dict
 from nbformat.v4 import new_markdown_cell
 
 from jupyter_kernel_mgmt import KernelDied, NoSuchKernel
@@ -19,9 +20,11 @@ from jupyter_kernel_mgmt.notebook import (
     NotebookFinished,
     NotebookRun,
     NotebookStarted,
+    ParameterError,
     RunOptions,
     launching,
 )
+from jupyter_kernel_mgmt.notebook.run import _language
 
 from ._scripted import KERNEL, Script, notebook, tagged, texts
 
@@ -293,3 +296,26 @@ async def test_a_kernel_that_does_not_start_leaves_the_output_alone(script: Scri
             options=RunOptions(output=output),
         ).execute()
     assert not output.exists()
+
+
+async def test_resuming_takes_over_outputs_and_leaves_the_rest_as_it_is_now(
+    script: Script, tmp_path: Path
+) -> None:
+    """A tag that was added since counts: the cell is not run again for the state."""
+    output = tmp_path / "out.ipynb"
+    with pytest.raises(CellFailed):
+        await run_of(script, notebook("print a", "print b", "die"), output=output).execute()
+    script.ran.clear()
+    given = notebook(tagged("print a", "skip-execution"), "print b", "print c")
+    ran = await run_of(script, given, output=output, resume="all").execute()
+    assert script.ran == ["print b", "print c"]
+    assert ran.cells[0].metadata.tags == ["skip-execution"]
+    assert texts(ran)[1:] == [["b"], ["c"]]
+
+
+def test_parameters_need_a_language() -> None:
+    """The kernel's, or else the notebook's; the error says that there is none."""
+    info, spec = {"language_info": {"name": "R"}}, {"kernelspec": {"language": "python"}}
+    assert [_language(from_dict(given)) for given in ({**spec, **info}, spec)] == ["R", "python"]
+    with pytest.raises(ParameterError, match="neither the kernel nor the notebook names a language"):
+        _language(from_dict({"kernelspec": {"name": "x"}}))
