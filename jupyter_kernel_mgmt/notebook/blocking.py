@@ -30,13 +30,16 @@ def run_blocking(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
             outcome.set_exception(error)
 
     thread = threading.Thread(target=run, name="notebook-run")
-    thread.start()
     try:
+        thread.start()
         return outcome.result()
     except KeyboardInterrupt:
+        if thread.ident is None:
+            raise
         loop, task = started.result()
         with suppress(RuntimeError):  # it has just ended by itself
             loop.call_soon_threadsafe(task.cancel)
         raise
     finally:
-        thread.join()
+        if thread.ident is not None:
+            thread.join()

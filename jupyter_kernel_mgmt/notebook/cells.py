@@ -19,7 +19,7 @@ from ..results import ErrorInfo, ExecutionResult, InterruptOutcome
 from . import policy
 from .events import CellStatus
 from .exceptions import FailureStatus
-from .tidy import error_output, tidy
+from .tidy import tidy
 from .widgets import WidgetState
 
 Cell = dict[str, Any]
@@ -96,8 +96,9 @@ class CellRunner:
         finally:
             self._execution = None
         status = "died" if result.status is None else result.status
-        if status not in ("ok", "error"):
-            self._timing.pop("shell.execute_reply", None)  # which stands for a cell that had its time
+        if status not in ("ok", "error") or (status == "error" and not _shows_error(result.outputs)):
+            # It stands for a cell that has ended, well or with an error that can be seen in it.
+            self._timing.pop("shell.execute_reply", None)
         if self._captured:
             result = await self._without_captured(result, execution)
         self._note(index, cell, result, cause)
@@ -127,8 +128,6 @@ class CellRunner:
         cell["outputs"] = outputs = result.outputs
         for output in outputs:  # in place: later code may still change a display
             tidy(output)
-        if result.status == "error" and not any(output["output_type"] == "error" for output in outputs):
-            outputs.append(error_output(result.error))
         cell["metadata"]["execution"] = self._timing
         if result.execution_count is not None:
             cell["execution_count"] = result.execution_count
@@ -195,6 +194,10 @@ async def _until_its_end(execution: Execution) -> AsyncGenerator[Message | Outpu
             yield message
     except (KernelDied, KernelUnresponsive, ClientClosed):
         return
+
+
+def _shows_error(outputs: list[dict[str, Any]]) -> bool:
+    return any(output["output_type"] == "error" for output in outputs)
 
 
 def _timed(channel: str, message: Message) -> str | None:

@@ -6,8 +6,6 @@ What is written has to be read again: by whoever opens the notebook, and by a ru
 import json
 from typing import Any
 
-from ..results import ErrorInfo
-
 Output = dict[str, Any]
 
 
@@ -26,17 +24,6 @@ def tidy(output: Output) -> Output:
     if output["output_type"] == "execute_result" and not isinstance(output.get("execution_count"), int):
         output["execution_count"] = None
     return output
-
-
-def error_output(error: ErrorInfo | None) -> Output:
-    """What shows an error that a kernel told in its reply alone."""
-    error = error or ErrorInfo("Error", "the kernel says no more than that the code failed")
-    return {
-        "output_type": "error",
-        "ename": error.ename,
-        "evalue": error.evalue,
-        "traceback": list(error.traceback) or [f"{error.ename}: {error.evalue}"],
-    }
 
 
 def _fits(kind: str, value: object) -> bool:

@@ -429,8 +429,8 @@ def f(x, y):
     ),
     Example(
         name="many_outputs",
-        about="2,000 displays",
-        cells=[code("for n in range(2_000):\n    display(n)"), code("'after'")],
+        about="many displays; ipykernel itself may drop some where a thousand wait",
+        cells=[code("for n in range(900):\n    display(n)"), code("'after'")],
     ),
     Example(
         name="large_output",

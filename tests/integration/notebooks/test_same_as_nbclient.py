@@ -66,6 +66,20 @@ KNOWN = {
             ("notebook.metadata.widgets",),
         ),
     ],
+    "magics": [
+        Difference(
+            "both",
+            "the error is only printed, and we note no time of a reply, to know the cell when resuming",
+            ("notebook.cells[6].metadata.execution",),
+        ),
+    ],
+    "tracebacks": [
+        Difference(
+            "both",
+            "the error is only printed, and we note no time of a reply, to know the cell when resuming",
+            ("notebook.cells[3].metadata.execution",),
+        ),
+    ],
     "timeout": [
         Difference(
             "ours",

@@ -6,8 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from jupyter_kernel_mgmt.notebook.tidy import error_output, tidy
-from jupyter_kernel_mgmt.results import ErrorInfo
+from jupyter_kernel_mgmt.notebook.tidy import tidy
 
 
 @pytest.mark.parametrize(
@@ -31,11 +30,3 @@ def test_what_is_written_can_be_read_again(data: dict[str, Any], expected: dict[
     cell = new_code_cell("1")
     cell.outputs = [nbformat.from_dict(output)]
     nbformat.validate(new_notebook(cells=[cell]))
-
-
-def test_an_error_that_only_the_reply_told_is_shown() -> None:
-    """With what is known of it."""
-    shown = error_output(ErrorInfo("E", "v"))
-    assert shown == {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["E: v"]}
-    assert error_output(ErrorInfo("E", "v", ("t",)))["traceback"] == ["t"]
-    assert error_output(None)["ename"] == "Error"
