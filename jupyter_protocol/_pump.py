@@ -138,21 +138,28 @@ class Pump:
 
     def _receive(self) -> bool:
         """Deliver messages until there are none, and say so, or until the cap is reached."""
-        for _ in range(MESSAGES_PER_WAKEUP):
+        many = False
+        for number in range(MESSAGES_PER_WAKEUP):
             if self.closed:
                 return True
             try:
                 # Reading the state is what arms the descriptor again, and what finds a late arrival or new
-                # room. While paused it keeps the descriptor from speaking all the time.
-                events = self._events()
-                if self._paused or not events & _POLLIN:
-                    return not (self._outbox and events & _POLLOUT)
+                # room. While paused it keeps the descriptor from speaking all the time. It takes as long as
+                # three frames, so that of many messages only the first two and the end are asked for.
+                if self._paused or not many:
+                    events = self._events()
+                    if self._paused or not events & _POLLIN:
+                        return not (self._outbox and events & _POLLOUT)
                 frames = self._receive_message()
-            except zmq.Again:  # announced and not there: look again later, since nothing else will say so
-                return False
+            except zmq.Again:
+                if not many:  # announced and not there: look again later, since nothing else will say so
+                    return False
+                many = False
+                continue
             except zmq.ZMQError as error:
                 log.error("Receiving failed: %s", error)
                 return True
+            many = number > 0
             try:
                 self._on_frames(frames)
             except Exception:  # a callback of somebody else's
