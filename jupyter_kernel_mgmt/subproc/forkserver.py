@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..agent import IPYKERNEL_MODULES, Agent, interpreter_environment, needs_new_interpreter
 from ..exceptions import LaunchError
-from .ipykernel import own_arguments
+from .ipykernel import own_arguments, preparation
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,9 @@ class ForkServer:
         """The agent, once it has imported everything. Raises `LaunchError`. Cancelling is safe."""
         async with self._lock:
             if self.agent is None or self.agent.ended is not None:
-                self.agent = await Agent.start(python=self._python, env=self.env, prepare=IPYKERNEL_MODULES)
+                self.agent = await Agent.start(
+                    python=self._python, env=self.env, prepare=IPYKERNEL_MODULES, code=preparation()
+                )
                 for problem in self.agent.prepared["problems"]:
                     log.debug("A fork server could not import everything: %s", problem)
             return self.agent

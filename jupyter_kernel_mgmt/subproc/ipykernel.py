@@ -1,15 +1,19 @@
 """What is known of ipykernel's command line. Plain functions."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from ..exceptions import Unsupported
 
 START_IPYKERNEL = str(Path(__file__).with_name("start_ipykernel.py"))
-"""The program that is started where the command is ours to choose."""
+"""The program that starts it here, in place of its own module: sooner, and keeping all output."""
 
 COMMANDS = (("-m", "ipykernel_launcher"), ("-m", "ipykernel"), (START_IPYKERNEL,))
 """What is run with the interpreter, before the kernel's own arguments."""
+
+FROZEN_OFF = "-Xfrozen_modules=off"
+"""The one option of an interpreter that ipykernel itself writes into kernelspecs."""
 
 
 def own_arguments(argv: Sequence[str]) -> tuple[str, ...] | None:
@@ -17,12 +21,27 @@ def own_arguments(argv: Sequence[str]) -> tuple[str, ...] | None:
     if not argv or not Path(argv[0]).name.startswith("python"):
         return None
     rest = tuple(argv[1:])
-    if rest[:1] == ("-Xfrozen_modules=off",):
+    if rest[:1] == (FROZEN_OFF,):
         rest = rest[1:]
     for command in COMMANDS:
         if rest[: len(command)] == command:
             return rest[len(command) :]
     return None
+
+
+@cache
+def preparation() -> str:
+    """Code for a process that ipykernels are forked from: makes them as that program does."""
+    return Path(START_IPYKERNEL).read_text(encoding="utf-8")
+
+
+def started_here(argv: Sequence[str]) -> tuple[str, ...]:
+    """The command with `START_IPYKERNEL` for ipykernel's module; that of another kernel as it is."""
+    own = own_arguments(argv)
+    if own is None:
+        return tuple(argv)
+    options = argv[1:2] if argv[1] == FROZEN_OFF else ()
+    return (argv[0], *options, START_IPYKERNEL, *own)
 
 
 def packer_arguments(packer: str, argv: Sequence[str]) -> tuple[str, ...]:

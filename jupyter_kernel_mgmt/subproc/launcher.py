@@ -19,7 +19,7 @@ from .environment import kernel_environment
 from .forked import ForkedManager, fork
 from .forkserver import forkable
 from .helpers import LocalHelpers
-from .ipykernel import packer_arguments
+from .ipykernel import packer_arguments, started_here
 from .limits import limit, refuse_what_cannot_be_limited
 from .local import LocalManager
 from .manager import SubprocessManager
@@ -39,6 +39,9 @@ class SubprocessLauncher(KernelLauncherBase):
     launch parameters are filled in. ``env`` is added to the inherited environment, ``${NAME}`` in it
     replaced. ``metadata`` and ``protocol_version`` are the kernelspec's. Launchers of one provider
     share its ``helpers``; without them nothing is forked.
+
+    ipykernel's module is started by a program of this package, so that its output has no limit of 1,000
+    messages, above which it would drop what nobody has read yet.
     """
 
     def __init__(
@@ -78,6 +81,8 @@ class SubprocessLauncher(KernelLauncherBase):
         try:
             fields = {**self.fields, "connection_file": str(place.connection_file)}
             command = fill_in(self.argv, fields, request.launch_params)
+            if not request.prefix:  # which might lead to where this package is not
+                command = started_here(command)
             packing = packer_arguments(request.packer, command)
             argv = (*request.prefix, *command, *packing, *request.extra_arguments)
             async with expected(place, request, self._helpers.registrations) as arrive:

@@ -5,7 +5,12 @@ import sys
 import pytest
 
 from jupyter_kernel_mgmt import Unsupported
-from jupyter_kernel_mgmt.subproc.ipykernel import START_IPYKERNEL, own_arguments, packer_arguments
+from jupyter_kernel_mgmt.subproc.ipykernel import (
+    START_IPYKERNEL,
+    own_arguments,
+    packer_arguments,
+    started_here,
+)
 
 LAUNCHER = ("/usr/bin/python3", "-m", "ipykernel_launcher", "-f", "file")
 
@@ -30,6 +35,25 @@ def test_its_own_arguments_follow_the_module_or_the_program(
 ) -> None:
     """Nothing is taken for ipykernel that might be something else."""
     assert own_arguments(argv) == own
+
+
+@pytest.mark.parametrize(
+    ("argv", "here"),
+    [
+        (LAUNCHER, ("/usr/bin/python3", START_IPYKERNEL, "-f", "file")),
+        (
+            ("python", "-Xfrozen_modules=off", *LAUNCHER[1:]),
+            ("python", "-Xfrozen_modules=off", START_IPYKERNEL, "-f", "file"),
+        ),
+        (("python3.11", "-m", "ipykernel"), ("python3.11", START_IPYKERNEL)),
+        (("python", "-m", "bash_kernel", "-f", "file"), ("python", "-m", "bash_kernel", "-f", "file")),
+        (("python", "-O", *LAUNCHER[1:]), ("python", "-O", *LAUNCHER[1:])),
+        ((), ()),
+    ],
+)
+def test_its_module_is_started_by_our_program(argv: tuple[str, ...], here: tuple[str, ...]) -> None:
+    assert started_here(argv) == here
+    assert started_here(here) == here
 
 
 def test_a_packer_is_asked_for_in_its_own_words() -> None:

@@ -429,8 +429,8 @@ def f(x, y):
     ),
     Example(
         name="many_outputs",
-        about="many displays; ipykernel itself may drop some where a thousand wait",
-        cells=[code("for n in range(900):\n    display(n)"), code("'after'")],
+        about="twice as many displays as ipykernel's own queue holds",
+        cells=[code("for n in range(2000):\n    display(n)"), code("'after'")],
     ),
     Example(
         name="large_output",
