@@ -33,6 +33,7 @@ from .exceptions import (
     NoReply,
     NoSuchKernel,
     NoSuchProvider,
+    NoSuchResource,
     NotOwned,
     RestartFailed,
     StartupTimeout,
@@ -42,7 +43,7 @@ from .exceptions import (
 from .execution import Execution
 from .kernel import Kernel
 from .launcherbase import BlockingLauncherBase, KernelLauncherBase
-from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest, Limits
+from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest, Limits, RunningKernel
 from .managerbase import BlockingManagerBase, CanRestart, KernelManagerBase, ProcessState
 from .opening import connect, launch
 from .pool import KernelPool
@@ -104,6 +105,7 @@ __all__ = [
     "Limits",
     "Launched",
     "ProcessState",
+    "RunningKernel",
     "SubprocessLauncher",
     # providers that come with the package
     "IPykernelProvider",
@@ -122,6 +124,7 @@ __all__ = [
     "NoReply",
     "NoSuchKernel",
     "NoSuchProvider",
+    "NoSuchResource",
     "NotOwned",
     "RestartFailed",
     "StartupTimeout",

@@ -5,6 +5,7 @@
     KernelError
     ├── NoSuchKernel (KeyError)            no provider has that kernel type
     ├── NoSuchProvider                     no provider has that id
+    ├── NoSuchResource (KeyError)          the kernel type has no file of that name
     ├── LaunchError                        the kernel did not start
     │   └── StartupTimeout (TimeoutError)  nor did it fail, in the time it had
     ├── KernelDied                         it ended while somebody waited for an answer
@@ -72,6 +73,18 @@ class NoSuchKernel(KernelError, KeyError):
 
 class NoSuchProvider(KernelError):
     """No provider has that id, or it could not be loaded (then ``__cause__`` says why)."""
+
+
+class NoSuchResource(KernelError, KeyError):
+    """A kernel type has no file of that name."""
+
+    def __init__(self, kernel_type: str, filename: str) -> None:
+        super().__init__(kernel_type, filename)
+        self.kernel_type = kernel_type
+        self.filename = filename
+
+    def __str__(self) -> str:
+        return f"{self.kernel_type} has no resource {self.filename!r}"
 
 
 class LaunchError(KernelError):

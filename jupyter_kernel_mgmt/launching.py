@@ -13,6 +13,7 @@ from typing import Any, Literal
 from jupyter_protocol import ConnectionInfo
 
 from .channels import Channels
+from .exceptions import Unsupported
 from .managerbase import BlockingManagerBase, KernelManagerBase
 
 Transport = Literal["auto", "ipc", "tcp", "own-ports", "handshake", "picked-ports"]
@@ -35,13 +36,34 @@ OnProgress = Callable[[str, float | None], None]
 class KernelTypeInfo:
     """What is known of a kernel type before it is launched.
 
-    ``metadata`` is free; for kernelspecs it is the specification's (debugger, supported_encryption, …).
+    ``metadata`` is free; for kernelspecs it is the specification's (debugger, supported_encryption, …), and
+    ``metadata["parameters"]`` the JSON Schema of its launch parameters. ``language_version`` and ``prefix``
+    (the directory of the environment that the kernel runs in) are empty where they are not known.
+    ``resources`` are the names of files that the provider has for it. ``obstacle`` says why it cannot be
+    launched and what to do about it; it is empty for one that can.
     """
 
     display_name: str
     language: str
     argv: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    language_version: str = ""
+    prefix: str = ""
+    resources: tuple[str, ...] = ()
+    obstacle: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningKernel:
+    """A kernel that a provider has running already, and perhaps nobody holds.
+
+    ``kernel_type`` is its name, in what a finder yields with the provider's id before it. ``record`` is what
+    `KernelProviderBase.adopt` takes it up from: it may hold keys and is to be kept private.
+    """
+
+    kernel_id: str
+    kernel_type: str
+    record: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,13 +142,21 @@ class Launched:
 
     Either ``connection_info`` or, where messages travel another way, open ``channels``. ``manager`` may be
     a `BlockingManagerBase`, which from here on runs in threads; None only for a kernel that somebody else
-    manages. ``connection_file`` is where the
-    connection information was written for others, or None. ``command`` is for error texts.
+    manages. ``connection_file`` is where the connection information was written for others, or None.
+    ``command`` is for error texts. ``kernel_type`` is set by the finder that launched it.
 
     Raises `TypeError` unless exactly one of ``connection_info`` and ``channels`` is given.
     """
 
-    __slots__ = ("channels", "command", "connection_file", "connection_info", "interrupt_mode", "manager")
+    __slots__ = (
+        "channels",
+        "command",
+        "connection_file",
+        "connection_info",
+        "interrupt_mode",
+        "kernel_type",
+        "manager",
+    )
 
     def __init__(
         self,
@@ -146,6 +176,24 @@ class Launched:
         self.interrupt_mode: InterruptMode = interrupt_mode
         self.connection_file = connection_file
         self.command = command
+        self.kernel_type = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A record of JSON values from which `KernelProviderBase.adopt` can take the kernel up again.
+
+        It holds the connection's key: keep it private. Raises `Unsupported` for a kernel with channels of its
+        own, or with a manager that keeps no record (`KernelManagerBase.to_dict`).
+        """
+        if self.connection_info is None or self.manager is None:
+            raise Unsupported("adopt", "only kernels with a manager and a connection can be recorded")
+        return {
+            "kernel_id": self.manager.kernel_id,
+            "kernel_type": self.kernel_type,
+            "connection_info": self.connection_info.to_dict(),
+            "connection_file": None if self.connection_file is None else str(self.connection_file),
+            "interrupt_mode": self.interrupt_mode,
+            "manager": self.manager.to_dict(),
+        }
 
     def __repr__(self) -> str:
         reached = self.connection_info or type(self.channels).__name__

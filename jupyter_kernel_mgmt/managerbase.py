@@ -10,10 +10,10 @@ import logging
 import signal as signals
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ._threads import in_thread
-from .exceptions import LaunchError
+from .exceptions import LaunchError, Unsupported
 
 if TYPE_CHECKING:
     from .launching import ExitInfo, Launched
@@ -113,6 +113,13 @@ class KernelManagerBase:
         """
         return None
 
+    def to_dict(self) -> dict[str, Any]:
+        """What a provider's ``adopt`` needs to manage the same kernel again: JSON values, without secrets.
+
+        Optional, for kernels that may outlive us. Raises `Unsupported`, which is the default.
+        """
+        raise Unsupported("adopt", f"{type(self).__name__} keeps no record of its kernel")
+
     async def aclose(self) -> None:
         """Release everything. A kernel that we started is ended and reaped, one that was adopted let go.
 
@@ -158,6 +165,10 @@ class BlockingManagerBase:
         """What the process does right now; None where that is not known."""
         return None
 
+    def to_dict(self) -> dict[str, Any]:
+        """What ``adopt`` needs to manage the same kernel again. Optional; must not block."""
+        raise Unsupported("adopt", f"{type(self).__name__} keeps no record of its kernel")
+
     def aclose(self) -> None:
         """Release everything; end and reap a kernel that we started. May be called again."""
         raise NotImplementedError
@@ -202,6 +213,9 @@ class ThreadedManager(KernelManagerBase):
         if type(self.blocking).process_state is BlockingManagerBase.process_state:
             return None  # known without a thread
         return await in_thread(self.blocking.process_state, name="kernel-process-state")
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.blocking.to_dict()
 
     async def aclose(self) -> None:
         try:
