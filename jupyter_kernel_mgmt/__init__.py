@@ -6,7 +6,7 @@ from ._restart_policy import Backoff
 from .channels import Channels
 from .client import KernelClient
 from .comms import Comm
-from .discovery import KernelFinder, find_kernels
+from .discovery import Configuration, KernelFinder, KernelTypeChange, find_kernels
 from .events import (
     ExecutionStateChanged,
     KernelEvent,
@@ -20,6 +20,7 @@ from .events import (
     Unresponsive,
 )
 from .exceptions import (
+    BadConfiguration,
     ClientClosed,
     ExecutionAborted,
     ExecutionError,
@@ -60,6 +61,7 @@ __version__ = "1.0.0.dev0"
 __all__ = [
     # for applications
     "Backoff",
+    "Configuration",
     "Comm",
     "Execution",
     "ExecutionResult",
@@ -70,6 +72,7 @@ __all__ = [
     "KernelPool",
     "KernelRestarter",
     "KernelState",
+    "KernelTypeChange",
     "OutputDropped",
     "PoolMetrics",
     "connect",
@@ -111,6 +114,7 @@ __all__ = [
     "IPykernelProvider",
     "KernelSpecProvider",
     # errors
+    "BadConfiguration",
     "ClientClosed",
     "ExecutionAborted",
     "ExecutionError",

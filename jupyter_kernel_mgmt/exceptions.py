@@ -5,6 +5,7 @@
     KernelError
     ├── NoSuchKernel (KeyError)            no provider has that kernel type
     ├── NoSuchProvider                     no provider has that id
+    ├── BadConfiguration (ValueError)      an option cannot be meant like that
     ├── NoSuchResource (KeyError)          the kernel type has no file of that name
     ├── LaunchError                        the kernel did not start
     │   └── StartupTimeout (TimeoutError)  nor did it fail, in the time it had
@@ -32,6 +33,8 @@ from typing import TYPE_CHECKING
 from jupyter_protocol import ChannelClosed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .launching import ExitInfo
     from .results import ExecutionResult
 
@@ -73,6 +76,29 @@ class NoSuchKernel(KernelError, KeyError):
 
 class NoSuchProvider(KernelError):
     """No provider has that id, or it could not be loaded (then ``__cause__`` says why)."""
+
+
+class BadConfiguration(KernelError, ValueError):
+    """An option cannot be meant like that.
+
+    ``option`` is its path, as ``"providers.spec.directories"``, and empty for a file as a whole; ``file`` and
+    ``line`` (from 1) say where it stands, and are None for what a program gave.
+    """
+
+    def __init__(
+        self, option: str, text: str, *, file: "Path | None" = None, line: int | None = None
+    ) -> None:
+        super().__init__(option, text)
+        self.option = option
+        self.text = text
+        self.file = file
+        self.line = line
+
+    def __str__(self) -> str:
+        where = "" if self.file is None else str(self.file)
+        if self.line is not None:
+            where += f", line {self.line}"
+        return ": ".join(part for part in (where, self.option, self.text) if part)
 
 
 class NoSuchResource(KernelError, KeyError):

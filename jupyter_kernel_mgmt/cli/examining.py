@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from .._entry_points import installed_providers
 from ..discovery import KernelFinder, Problem
+from ..discovery.entry_points import installed_providers
 from ..kernelspec import BadKernelSpec, KernelSpec, find_kernelspecs
 from ..subproc.place import runtime_directory
 from .findings import Finding, exit_code

@@ -1,7 +1,7 @@
 import pytest
 
-from jupyter_kernel_mgmt import discovery
 from jupyter_kernel_mgmt.cli.kernel_types import complete_kernel_type, matching
+from jupyter_kernel_mgmt.discovery import finder as discovery
 
 NAMES = ["pyimport/kernel", "spec/ir", "spec/python3"]
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_kernel_mgmt import KernelFinder, KernelProviderBase, _entry_points
-from jupyter_kernel_mgmt._entry_points import installed_providers
+from jupyter_kernel_mgmt import KernelFinder, KernelProviderBase
+from jupyter_kernel_mgmt.discovery import entry_points as _entry_points
+from jupyter_kernel_mgmt.discovery.entry_points import installed_providers
 from jupyter_kernel_mgmt.providerbase import ENTRY_POINT_GROUP
 
 Install = Callable[..., Path]

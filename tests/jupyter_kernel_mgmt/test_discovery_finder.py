@@ -286,7 +286,7 @@ async def test_finding_near_names_does_not_wait_for_a_provider_that_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What the others know is enough."""
-    monkeypatch.setattr(discovery, "NEAR_NAMES_TIMEOUT", 0.3)
+    monkeypatch.setattr(discovery.finder, "NEAR_NAMES_TIMEOUT", 0.3)
 
     async def hangs() -> AsyncIterator[tuple[str, KernelTypeInfo]]:
         await asyncio.Event().wait()
@@ -340,7 +340,7 @@ async def test_closing_does_not_wait_for_ever(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A provider that hangs is left behind with a warning."""
-    monkeypatch.setattr(discovery, "CLOSE_TIMEOUT", 0.05)
+    monkeypatch.setattr(discovery.finder, "CLOSE_TIMEOUT", 0.05)
 
     class Hangs(Searching):
         async def aclose(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import entrypoints
 
-from .providerbase import ENTRY_POINT_GROUP, BlockingProviderBase, KernelProviderBase
+from ..providerbase import ENTRY_POINT_GROUP, BlockingProviderBase, KernelProviderBase
 
 log = logging.getLogger(__name__)
 

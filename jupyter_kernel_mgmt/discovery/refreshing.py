@@ -1,0 +1,33 @@
+"""Keeping up with what changes: when each provider is searched again."""
+
+import asyncio
+from collections.abc import Sequence
+
+from .search import KernelSearch
+from .searching import Searcher
+from .slots import Slot
+
+INTERVAL = 0.5
+"""Seconds between looks at the times of what providers watch."""
+
+UNWATCHED_INTERVAL = 30.0
+"""Seconds between searches of a provider that watches nothing."""
+
+
+async def keep_fresh(
+    slots: Sequence[Slot], searcher: Searcher, interval: float, unwatched_interval: float
+) -> None:
+    """Search with each provider whenever it may find something else; for ever. Cancelling ends it all."""
+    async with asyncio.TaskGroup() as group:
+        for slot in slots:  # apart, so that one that hangs holds up no other
+            group.create_task(
+                _keep_one_fresh(slot, searcher, interval, unwatched_interval), name=f"refresh-{slot.id}"
+            )
+
+
+async def _keep_one_fresh(slot: Slot, searcher: Searcher, interval: float, unwatched_interval: float) -> None:
+    while True:
+        await searcher.search(slot, KernelSearch(1))
+        await asyncio.sleep(interval if slot.is_watched else unwatched_interval)
+        if not slot.is_watched and slot.known is not None:
+            await searcher.refresh(slot)

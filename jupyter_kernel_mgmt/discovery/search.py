@@ -1,0 +1,84 @@
+"""`KernelSearch`: one search under way, and what went wrong in it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ..launching import KernelTypeInfo
+from ..providerbase import KernelProviderBase
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A provider that could not be loaded, or whose search failed or took too long.
+
+    ``provider`` is empty where it is the configuration of the finder that is wrong.
+    """
+
+    provider: str
+    text: str
+    error: Exception | None = None
+
+    def __str__(self) -> str:
+        return f"provider {self.provider!r}: {self.text}" if self.provider else self.text
+
+
+class KernelSearch:
+    """A search under way: an async iterator of ``(kernel_type, KernelTypeInfo)``, in the order of finding.
+
+    ``problems`` are the providers that failed or were too slow, complete when the iteration has ended.
+    Cancelling a step is safe; a search that nobody reads to its end stops by its time limits.
+    """
+
+    def __init__(self, providers: int, problems: Iterable[Problem] = ()) -> None:
+        self.problems = list(problems)
+        self._running = providers
+        self._found: asyncio.Queue[tuple[str, KernelTypeInfo] | None] = asyncio.Queue()
+        if not providers:
+            self._found.put_nowait(None)
+
+    def __aiter__(self) -> AsyncIterator[tuple[str, KernelTypeInfo]]:
+        return self
+
+    async def __anext__(self) -> tuple[str, KernelTypeInfo]:
+        item = await self._found.get()
+        if item is None:
+            self._found.put_nowait(None)
+            raise StopAsyncIteration
+        return item
+
+    def add(self, kernel_type: str, info: KernelTypeInfo) -> None:
+        """A kernel type was found."""
+        self._found.put_nowait((kernel_type, info))
+
+    def report(self, problem: Problem) -> None:
+        """A provider failed."""
+        self.problems.append(problem)
+
+    def end_one(self) -> None:
+        """A provider has finished."""
+        self._running -= 1
+        if not self._running:
+            self._found.put_nowait(None)
+
+
+def iterate_found(provider: KernelProviderBase) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:
+    """The kernel types of a provider, whether it finds them in an async generator or an ordinary one."""
+    return iterate(provider.find_kernels())
+
+
+async def iterate(found: AsyncIterator[T] | Iterable[T]) -> AsyncGenerator[T, None]:
+    """The items of an async iterator, or of an ordinary iterable."""
+    if isinstance(found, AsyncIterator):
+        try:
+            async for item in found:
+                yield item
+        finally:
+            if isinstance(found, AsyncGenerator):
+                await found.aclose()
+    else:
+        for item in found:
+            yield item

@@ -1,0 +1,95 @@
+"""`Searcher`: asks one provider, from memory where nothing has changed, and tells what has."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import aclosing
+
+from ..launching import KernelTypeInfo
+from .arrangement import Arrangement
+from .changes import Changes, differences
+from .search import KernelSearch, Problem, iterate_found
+from .slots import Slot
+
+log = logging.getLogger(__name__)
+
+
+class Searcher:
+    """Shows what is found as it is arranged. ``timeout`` is how many seconds one provider has."""
+
+    def __init__(self, arrangement: Arrangement, timeout: float) -> None:
+        self._arrangement = arrangement
+        self._timeout = timeout
+        self._changes: set[Changes] = set()
+
+    def changes(self) -> Changes:
+        """What changes from now on."""
+        changes = Changes(self._changes.discard)
+        self._changes.add(changes)
+        return changes
+
+    def close(self) -> None:
+        """End the streams of changes."""
+        for changes in list(self._changes):
+            changes.close()
+
+    async def refresh(self, slot: Slot) -> None:
+        """Have a provider forget what it found; what goes wrong is logged."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await slot.refresh()
+        except Exception:  # of somebody else's provider
+            log.warning("Provider %r could not be refreshed", slot.id, exc_info=True)
+
+    async def search(self, slot: Slot, search: KernelSearch) -> None:
+        """Ask a provider and add what it finds; what goes wrong is reported there. Cancelling is safe."""
+        try:
+            left = slot.silent_until - time.monotonic()
+            if left > 0:
+                text = f"gave no answer within {self._timeout:g} s, and is asked again in {left:.0f} s"
+                search.report(Problem(slot.id, text))
+            else:
+                await self._search_in_time(slot, search)
+        except Exception as error:  # of somebody else's provider
+            log.warning("Provider %r failed", slot.id, exc_info=error)
+            search.report(Problem(slot.id, f"{type(error).__name__}: {error}", error))
+        finally:
+            search.end_one()
+
+    async def _search_in_time(self, slot: Slot, search: KernelSearch) -> None:
+        limit = asyncio.timeout(self._timeout)
+        try:
+            async with limit:
+                await self._find(slot, search)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            slot.gave_no_answer()
+            search.report(Problem(slot.id, f"gave no answer within {self._timeout:g} s", error))
+
+    async def _find(self, slot: Slot, search: KernelSearch) -> None:
+        known = await slot.remembered()
+        if known is not None:
+            for kernel_type, info in self._arranged(slot, known).items():
+                search.add(kernel_type, info)
+            return
+        begun, found = time.time_ns(), dict[str, KernelTypeInfo]()
+        async with aclosing(iterate_found(await slot.get())) as items:
+            async for name, info in items:
+                found[name] = info
+                kernel_type = f"{slot.id}/{name}"
+                shown = self._arrangement.shown(kernel_type, info)
+                if shown is not None:
+                    search.add(kernel_type, shown)
+        before = slot.known
+        await slot.remember(found, begun)
+        if before is not None and self._changes:
+            for change in differences(self._arranged(slot, before), self._arranged(slot, found)):
+                for changes in self._changes:
+                    changes.add(change)
+
+    def _arranged(self, slot: Slot, found: Mapping[str, KernelTypeInfo]) -> dict[str, KernelTypeInfo]:
+        named = ((f"{slot.id}/{name}", info) for name, info in found.items())
+        shown = ((kernel_type, self._arrangement.shown(kernel_type, info)) for kernel_type, info in named)
+        return {kernel_type: info for kernel_type, info in shown if info is not None}

@@ -1,0 +1,125 @@
+"""`Slot`: the place of one provider in a finder, and what that has found before."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from .._threads import in_thread
+from ..exceptions import NoSuchProvider
+from ..launching import KernelTypeInfo
+from ..managerbase import missing_methods
+from ..providerbase import REQUIRED, BlockingProviderBase, KernelProviderBase
+from .entry_points import LoadProvider
+from .times import Times
+
+AnyProvider = KernelProviderBase | BlockingProviderBase
+
+Configure = Callable[[AnyProvider], None]
+"""Gives a provider its options; raises what is wrong with them."""
+
+RETRY_AFTER = 30.0
+"""Seconds for which a provider that gave no answer in time is not asked again."""
+
+
+class Slot:
+    """A provider, loaded when it is first needed.
+
+    ``known`` is what its last complete search found, None before; ``is_watched`` whether it can be told from
+    files that this has changed; ``silent_until`` the time of
+    `time.monotonic` until which it is not asked again, since it did not answer.
+    """
+
+    def __init__(
+        self,
+        provider_id: str,
+        *,
+        provider: KernelProviderBase | None = None,
+        load: LoadProvider | None = None,
+        configure: Configure | None = None,
+    ) -> None:
+        self.id = provider_id
+        self.provider = provider
+        self.known: dict[str, KernelTypeInfo] | None = None
+        self.is_watched = False
+        self.silent_until = 0.0
+        self._load = load
+        self._configure = configure
+        self._times: Times | None = None
+        self._loading: asyncio.Task[KernelProviderBase] | None = None
+
+    async def get(self) -> KernelProviderBase:
+        """The provider; imported in a thread, since that may take long or hang."""
+        if self.provider is None:
+            if self._loading is None or self._loading.done():
+                self._loading = asyncio.create_task(self._load_provider(), name=f"load-provider-{self.id}")
+            return await asyncio.shield(self._loading)
+        return self.provider
+
+    async def loaded(self) -> KernelProviderBase:
+        """The provider, for those who cannot do without. Raises `NoSuchProvider`, which says why not."""
+        try:
+            return await self.get()
+        except Exception as error:  # of somebody else's import
+            raise NoSuchProvider(f"provider {self.id!r} cannot be loaded: {error}") from error
+
+    async def remembered(self) -> dict[str, KernelTypeInfo] | None:
+        """What was found before, if nothing has changed since on which it depends."""
+        times, known = self._times, self.known
+        if times is None or known is None or not await in_thread(times.unchanged, name=f"look-{self.id}"):
+            return None
+        return known
+
+    async def remember(self, found: dict[str, KernelTypeInfo], begun: int) -> None:
+        """Keep the result of a search that began at this time (`time.time_ns`)."""
+        provider = await self.get()
+
+        def look() -> tuple[bool, Times | None]:
+            watched = provider.watched()
+            return watched is not None, None if watched is None else Times.of(watched, begun)
+
+        self.is_watched, self._times = await in_thread(look, name=f"watch-{self.id}")
+        self.known = found
+
+    async def refresh(self) -> None:
+        """Forget what it would answer from; ``known`` stays, to compare with."""
+        self._times = None
+        self.silent_until = 0.0
+        await (await self.get()).refresh()
+
+    def gave_no_answer(self) -> None:
+        """Do not ask again for a while."""
+        self.silent_until = time.monotonic() + RETRY_AFTER
+
+    async def aclose(self) -> None:
+        """Close the provider if it was loaded; stop loading it."""
+        try:
+            if self._loading is not None and not self._loading.done():
+                self._loading.cancel()
+                await asyncio.wait([self._loading])
+        finally:
+            if self.provider is not None:
+                await self.provider.aclose()
+
+    async def _load_provider(self) -> KernelProviderBase:
+        assert self._load is not None, "a slot has a provider or a way to load one"
+        load = self._load
+        made = await in_thread(lambda: load()(), name=f"load-provider-{self.id}")
+        if self._configure is not None:
+            self._configure(made)
+        provider = accept(made)
+        if provider.id != self.id:
+            raise TypeError(f"its entry point is called {self.id!r} and its id is {provider.id!r}")
+        self.provider = provider
+        return provider
+
+
+def accept(provider: AnyProvider) -> KernelProviderBase:
+    """Check what a class must have, and adapt one that blocks. Raises `TypeError`, naming what is missing."""
+    kind = type(provider)
+    base = BlockingProviderBase if isinstance(provider, BlockingProviderBase) else KernelProviderBase
+    if not isinstance(provider, base):
+        raise TypeError(f"{kind.__name__} is neither a KernelProviderBase nor a BlockingProviderBase")
+    missing = missing_methods(kind, base, REQUIRED) + ([] if provider.id else ["id"])
+    if missing:
+        raise TypeError(f"{kind.__name__} lacks {' and '.join(missing)}")
+    return provider.as_async() if isinstance(provider, BlockingProviderBase) else provider

@@ -1,0 +1,43 @@
+"""`Times`: whether files and directories are as they were, by the times of their last changes."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+GRANULARITY = 20_000_000
+"""Nanoseconds within which two changes may have the same time: the clocks of file systems tick."""
+
+_State = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Paths with the time, inode and size of each, None for one that is not there."""
+
+    states: dict[Path, _State | None]
+
+    @classmethod
+    def of(cls, paths: Iterable[Path], begun: int) -> Self | None:
+        """Those of these paths, for what was read since ``begun`` (`time.time_ns`); may block.
+
+        None where one of them has changed since then, or just before: what was read may be from before that
+        change, or from after it.
+        """
+        states = {path: _state(path) for path in paths}
+        if any(state is not None and state[0] > begun - GRANULARITY for state in states.values()):
+            return None
+        return cls(states)
+
+    def unchanged(self) -> bool:
+        """Whether all of them are as they were; may block."""
+        return all(_state(path) == state for path, state in self.states.items())
+
+
+def _state(path: Path) -> _State | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - asked hundreds of times, and twice as fast
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size

@@ -1,0 +1,169 @@
+"""A stream of kernel types that come, go and change."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_kernel_mgmt import KernelFinder, KernelProviderBase, KernelTypeChange, KernelTypeInfo
+from jupyter_kernel_mgmt.discovery.changes import differences
+
+GUARD = 20
+
+
+def info(name: str) -> KernelTypeInfo:
+    return KernelTypeInfo(display_name=name, language="none")
+
+
+def test_differences_make_one_set_the_other() -> None:
+    before = {"stays": info("a"), "goes": info("b"), "changes": info("c")}
+    after = {"comes": info("d"), "changes": info("e"), "stays": info("a")}
+    assert list(differences(before, after)) == [
+        KernelTypeChange("removed", "goes", info("b")),
+        KernelTypeChange("added", "comes", info("d")),
+        KernelTypeChange("changed", "changes", info("e")),
+    ]
+    assert list(differences(after, after)) == []
+
+
+class Directory(KernelProviderBase):
+    """A kernel type for each file in a directory; says what to watch, unless told not to."""
+
+    id = "directory"
+
+    def __init__(self, directory: Path, *, watches: bool = True) -> None:
+        self.directory = directory
+        self.watches = watches
+        self.searches = 0
+        self.refreshed = 0
+        self.broken = False
+        self.looked = asyncio.Event()
+
+    def find_kernels(self) -> Iterable[tuple[str, KernelTypeInfo]]:
+        self.searches += 1
+        if self.broken:
+            raise OSError("the directory is away")
+        self.looked.set()
+        return [(file.name, info(file.read_text())) for file in sorted(self.directory.iterdir())]
+
+    async def launch(self, name: str, request: Any) -> Any:
+        raise NotImplementedError
+
+    def watched(self) -> Iterable[Path] | None:
+        return [self.directory, *self.directory.iterdir()] if self.watches else None
+
+    async def refresh(self) -> None:
+        self.refreshed += 1
+
+
+def settle(*paths: Path) -> None:
+    """As if they had changed some time ago: what has changed just now is looked at anew each time."""
+    for path in paths:
+        os.utime(path, (time.time() - 60, time.time() - 60))
+
+
+async def names(finder: KernelFinder) -> list[str]:
+    return [name async for name, _ in finder.find_kernels()]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    (tmp_path / "one").write_text("One")
+    settle(tmp_path / "one", tmp_path)
+    return tmp_path
+
+
+async def test_what_was_found_is_given_again_until_something_changes(directory: Path) -> None:
+    provider = Directory(directory)
+    async with KernelFinder([provider]) as finder:
+        assert await names(finder) == ["directory/one"] == await names(finder)
+        assert provider.searches == 1
+
+        (directory / "two").write_text("Two")
+        assert await names(finder) == ["directory/one", "directory/two"]
+        assert provider.searches == 2
+        await names(finder)  # the change is so young that another may have the same time
+        assert provider.searches == 3
+
+        settle(directory, directory / "two")
+        await names(finder)
+        await names(finder)
+        assert provider.searches == 4
+
+        await finder.refresh()
+        await names(finder)
+        assert (provider.refreshed, provider.searches) == (1, 5)
+
+
+async def test_a_provider_that_watches_nothing_is_asked_each_time(directory: Path) -> None:
+    provider = Directory(directory, watches=False)
+    async with KernelFinder([provider]) as finder:
+        assert await names(finder) == await names(finder) == ["directory/one"]
+    assert provider.searches == 2
+
+
+@pytest.mark.parametrize("watches", [True, False])
+async def test_what_comes_changes_and_goes_is_told_to_every_reader(directory: Path, *, watches: bool) -> None:
+    """Whether it is seen by the times of files or by searching again."""
+    provider = Directory(directory, watches=watches)
+    async with asyncio.timeout(GUARD), KernelFinder([provider]) as finder:
+        changes, others = finder.changes(), finder.changes()
+        await names(finder)
+        finder.start_refresh(0.01, unwatched_interval=0.01)
+
+        (directory / "two").write_text("Two")
+        assert await anext(changes) == KernelTypeChange("added", "directory/two", info("Two"))
+        (directory / "new").write_text("Another")
+        (directory / "new").replace(directory / "one")
+        told = [await anext(changes)]
+        while told[-1].kernel_type != "directory/one":  # "new" may have been seen for a moment
+            told.append(await anext(changes))
+        assert told[-1] == KernelTypeChange("changed", "directory/one", info("Another"))
+        (directory / "two").unlink()
+        told = [await anext(changes)]
+        while told[-1].kernel_type != "directory/two":
+            told.append(await anext(changes))
+        assert told[-1] == KernelTypeChange("removed", "directory/two", info("Two"))
+        assert (await anext(others)).kind == "added"
+
+
+async def test_a_search_that_fails_takes_nothing_away(directory: Path) -> None:
+    provider = Directory(directory, watches=False)
+    async with asyncio.timeout(GUARD), KernelFinder([provider]) as finder:
+        changes = finder.changes()
+        await names(finder)
+        provider.broken = True
+        assert await names(finder) == []
+        provider.broken = False
+        (directory / "two").write_text("Two")
+        await names(finder)
+        assert await anext(changes) == KernelTypeChange("added", "directory/two", info("Two"))
+
+
+async def test_streams_end_when_they_are_closed_and_with_the_finder(directory: Path) -> None:
+    finder = KernelFinder([Directory(directory)])
+    closed, left = finder.changes(), finder.changes()
+    finder.start_refresh(0.01)
+    finder.start_refresh(0.02)
+    closed.close()
+    assert [change async for change in closed] == []
+    reading = asyncio.ensure_future(anext(left, None))
+    await finder.aclose()
+    async with asyncio.timeout(GUARD):
+        assert await reading is None
+
+
+async def test_what_is_hidden_makes_no_changes_and_names_are_those_shown(directory: Path) -> None:
+    provider = Directory(directory)
+    config = {"finder": {"hide": ["directory/secret*"], "rename": {"directory/two": "Renamed"}}}
+    async with asyncio.timeout(GUARD), KernelFinder([provider], config=config) as finder:
+        changes = finder.changes()
+        await names(finder)
+        (directory / "secret").write_text("Hidden")
+        (directory / "two").write_text("Two")
+        assert await names(finder) == ["directory/one", "directory/two"]
+        assert await anext(changes) == KernelTypeChange("added", "directory/two", info("Renamed"))

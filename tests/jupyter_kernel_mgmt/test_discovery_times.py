@@ -1,0 +1,67 @@
+"""Whether files are as they were, by their times."""
+
+import os
+import time
+from pathlib import Path
+
+from jupyter_kernel_mgmt.discovery.times import GRANULARITY, Times
+
+LONG_AGO = 1_000_000_000 * 10**9
+
+
+def old(path: Path) -> Path:
+    """Something that has not changed for long."""
+    os.utime(path, ns=(LONG_AGO, LONG_AGO))
+    return path
+
+
+def test_what_is_touched_added_and_removed_is_seen(tmp_path: Path) -> None:
+    file, missing = tmp_path / "file", tmp_path / "missing"
+    file.write_text("x")
+    old(file)
+    old(tmp_path)
+    times = Times.of([tmp_path, file, missing], time.time_ns())
+    assert times is not None
+    assert times.unchanged()
+
+    file.touch()
+    assert not times.unchanged()
+    old(file)
+    assert times.unchanged()
+
+    missing.write_text("")
+    old(tmp_path)
+    assert not times.unchanged()
+    missing.unlink()
+    old(tmp_path)
+    assert times.unchanged()
+
+    file.unlink()
+    old(tmp_path)
+    assert not times.unchanged()
+
+
+def test_a_file_that_took_the_place_of_another_is_seen(tmp_path: Path) -> None:
+    """By its inode, though its time is the same."""
+    file, other = tmp_path / "file", tmp_path / "other"
+    for path in (file, other):
+        path.write_text("x")
+        old(path)
+    times = Times.of([file], time.time_ns())
+    assert times is not None
+    other.replace(file)
+    assert not times.unchanged()
+
+
+def test_what_changed_while_it_was_read_or_just_before_is_not_relied_upon(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    begun = LONG_AGO + 10**12
+    for changed, known in [
+        (begun + 1, False),
+        (begun, False),
+        (begun - GRANULARITY + 1, False),
+        (begun - GRANULARITY, True),
+    ]:
+        os.utime(file, ns=(changed, changed))
+        assert (Times.of([file], begun) is not None) is known
