@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..exceptions import BadConfiguration, NoSuchKernel, NoSuchProvider
-from ..launching import KernelTypeInfo, Launched, LaunchRequest, RunningKernel
+from ..launching import Launched, LaunchRequest, RunningKernel
 from ..providerbase import BlockingProviderBase, KernelProviderBase
 from .arrangement import Arrangement
 from .changes import Changes
@@ -135,21 +135,10 @@ class KernelFinder:
         (`KernelProviderBase.watched`). One that did not answer in time is not asked again for half a minute.
         """
         slots = [slot for slot in self._slots if not self._arrangement.hides_all_of(slot.id)]
-        search = KernelSearch(len(slots), self._problems)
+        search = self._searcher.new_search(len(slots), self._problems)
         for slot in slots:
             _ = self._start(self._searcher.search(slot, search), f"find-kernels-{slot.id}")
         return search
-
-    async def kernel_types(self) -> dict[str, KernelTypeInfo]:
-        """All that is found, complete and in the order that is configured, else by name.
-
-        Problems with providers are logged. Cancelling it is safe.
-        """
-        search = self.find_kernels()
-        found = self._arrangement.ordered([item async for item in search])
-        for problem in search.problems:
-            log.warning("%s", problem)
-        return found
 
     async def refresh(self) -> None:
         """Have every provider forget what it found, so that the next search looks anew.

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-from .search import KernelSearch
 from .searching import Searcher
 from .slots import Slot
 
@@ -27,7 +26,7 @@ async def keep_fresh(
 
 async def _keep_one_fresh(slot: Slot, searcher: Searcher, interval: float, unwatched_interval: float) -> None:
     while True:
-        await searcher.search(slot, KernelSearch(1))
+        await searcher.search(slot, searcher.new_search(1))
         await asyncio.sleep(interval if slot.is_watched else unwatched_interval)
         if not slot.is_watched and slot.known is not None:
             await searcher.refresh(slot)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from ..launching import KernelTypeInfo
 from ..providerbase import KernelProviderBase
+from .arrangement import Arrangement
 
 T = TypeVar("T")
 
@@ -29,12 +30,14 @@ class Problem:
 class KernelSearch:
     """A search under way: an async iterator of ``(kernel_type, KernelTypeInfo)``, in the order of finding.
 
+    What is hidden by configuration is left out, and display names are those that are configured.
     ``problems`` are the providers that failed or were too slow, complete when the iteration has ended.
     Cancelling a step is safe; a search that nobody reads to its end stops by its time limits.
     """
 
-    def __init__(self, providers: int, problems: Iterable[Problem] = ()) -> None:
+    def __init__(self, providers: int, arrangement: Arrangement, problems: Iterable[Problem] = ()) -> None:
         self.problems = list(problems)
+        self._arrangement = arrangement
         self._running = providers
         self._found: asyncio.Queue[tuple[str, KernelTypeInfo] | None] = asyncio.Queue()
         if not providers:
@@ -50,9 +53,15 @@ class KernelSearch:
             raise StopAsyncIteration
         return item
 
+    async def ordered(self) -> dict[str, KernelTypeInfo]:
+        """All that is left to find, when it is found: in the order that is configured, else by name."""
+        return self._arrangement.ordered([item async for item in self])
+
     def add(self, kernel_type: str, info: KernelTypeInfo) -> None:
         """A kernel type was found."""
-        self._found.put_nowait((kernel_type, info))
+        shown = self._arrangement.shown(kernel_type, info)
+        if shown is not None:
+            self._found.put_nowait((kernel_type, shown))
 
     def report(self, problem: Problem) -> None:
         """A provider failed."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 
 from ..launching import KernelTypeInfo
@@ -16,12 +16,16 @@ log = logging.getLogger(__name__)
 
 
 class Searcher:
-    """Shows what is found as it is arranged. ``timeout`` is how many seconds one provider has."""
+    """``arrangement`` says what of it is told of changes; ``timeout`` how many seconds one provider has."""
 
     def __init__(self, arrangement: Arrangement, timeout: float) -> None:
         self._arrangement = arrangement
         self._timeout = timeout
         self._changes: set[Changes] = set()
+
+    def new_search(self, providers: int, problems: Iterable[Problem] = ()) -> KernelSearch:
+        """A search that this many providers are going to take part in."""
+        return KernelSearch(providers, self._arrangement, problems)
 
     def changes(self) -> Changes:
         """What changes from now on."""
@@ -71,17 +75,14 @@ class Searcher:
     async def _find(self, slot: Slot, search: KernelSearch) -> None:
         known = await slot.remembered()
         if known is not None:
-            for kernel_type, info in self._arranged(slot, known).items():
-                search.add(kernel_type, info)
+            for name, info in known.items():
+                search.add(f"{slot.id}/{name}", info)
             return
         begun, found = time.time_ns(), dict[str, KernelTypeInfo]()
         async with aclosing(iterate_found(await slot.get())) as items:
             async for name, info in items:
                 found[name] = info
-                kernel_type = f"{slot.id}/{name}"
-                shown = self._arrangement.shown(kernel_type, info)
-                if shown is not None:
-                    search.add(kernel_type, shown)
+                search.add(f"{slot.id}/{name}", info)
         before = slot.known
         await slot.remember(found, begun)
         if before is not None and self._changes:
