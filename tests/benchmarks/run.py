@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 BENCHMARKS = (
     *("packing", "unpacking", "delivery", "queued", "round_trip"),
     *("launching", "forking", "twenty", "thousand", "pool", "importing", "blocked", "deadlines", "orphans"),
-    *("cycles", "notebooks"),
+    *("cycles", "notebooks", "finding"),
 )
 PACKAGES = ("jupyter_client", "nbclient", "orjson", "msgspec", "pyzmq", "ipykernel")
 
