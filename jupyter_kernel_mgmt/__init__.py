@@ -5,6 +5,7 @@ from ._pool_stock import PoolMetrics
 from ._restart_policy import Backoff
 from .channels import Channels
 from .client import KernelClient
+from .command_template import CommandTemplate
 from .comms import Comm
 from .discovery import KernelFinder, find_kernels
 from .events import (
@@ -42,6 +43,7 @@ from .exceptions import (
 )
 from .execution import Execution
 from .kernel import Kernel
+from .launch_parameters import BadParameters, LaunchParameters
 from .launcherbase import BlockingLauncherBase, KernelLauncherBase
 from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest, Limits, RunningKernel
 from .managerbase import BlockingManagerBase, CanRestart, KernelManagerBase, ProcessState
@@ -96,11 +98,13 @@ __all__ = [
     "BlockingManagerBase",
     "BlockingProviderBase",
     "Channels",
+    "CommandTemplate",
     "KernelLauncherBase",
     "KernelManagerBase",
     "CanRestart",
     "KernelProviderBase",
     "KernelTypeInfo",
+    "LaunchParameters",
     "LaunchRequest",
     "Limits",
     "Launched",
@@ -111,6 +115,7 @@ __all__ = [
     "IPykernelProvider",
     "KernelSpecProvider",
     # errors
+    "BadParameters",
     "ClientClosed",
     "ExecutionAborted",
     "ExecutionError",
