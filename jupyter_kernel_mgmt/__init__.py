@@ -5,6 +5,7 @@ from ._pool_stock import PoolMetrics
 from ._restart_policy import Backoff
 from .channels import Channels
 from .client import KernelClient
+from .command_template import CommandTemplate
 from .comms import Comm
 from .discovery import Configuration, KernelFinder, KernelTypeChange, find_kernels
 from .events import (
@@ -43,6 +44,7 @@ from .exceptions import (
 )
 from .execution import Execution
 from .kernel import Kernel
+from .launch_parameters import BadParameters, LaunchParameters
 from .launcherbase import BlockingLauncherBase, KernelLauncherBase
 from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest, Limits, RunningKernel
 from .managerbase import BlockingManagerBase, CanRestart, KernelManagerBase, ProcessState
@@ -99,11 +101,13 @@ __all__ = [
     "BlockingManagerBase",
     "BlockingProviderBase",
     "Channels",
+    "CommandTemplate",
     "KernelLauncherBase",
     "KernelManagerBase",
     "CanRestart",
     "KernelProviderBase",
     "KernelTypeInfo",
+    "LaunchParameters",
     "LaunchRequest",
     "Limits",
     "Launched",
@@ -115,6 +119,7 @@ __all__ = [
     "KernelSpecProvider",
     # errors
     "BadConfiguration",
+    "BadParameters",
     "ClientClosed",
     "ExecutionAborted",
     "ExecutionError",

@@ -12,7 +12,7 @@ from ._silence_watch import SilenceWatch
 from ._under_way import MakeError
 from .channels import Channels, ZMQChannels
 from .client import KernelClient
-from .events import OnEvent
+from .events import LaunchProgress, OnEvent
 from .exceptions import KernelDied, LaunchError, StartupTimeout
 from .launching import ExitInfo, Launched
 from .managerbase import CanRestart, KernelManagerBase
@@ -32,7 +32,8 @@ class Generation:
     """Joins what was launched to a client, for as long as the process lives.
 
     ``on_exit(generation, exit_info)`` is called once when the process ended, on purpose or not (see
-    ``ending``). With ``unresponsive_after``, ``on_event`` hears when it becomes unresponsive or comes back.
+    ``ending``). ``on_event`` hears what a kernel of our own that is slow to start is waited for, and, with
+    ``unresponsive_after``, when it becomes unresponsive or comes back.
     For a kernel that somebody else owns, `release` lets go of everything but the manager.
     """
 
@@ -54,6 +55,7 @@ class Generation:
         self._client = client
         self._owned = owned
         self._on_exit = on_exit
+        self._on_event = on_event
         self._watching: asyncio.Task[None] | None = None
         self._silence: SilenceWatch | None = None
         if unresponsive_after is not None:
@@ -79,7 +81,13 @@ class Generation:
             self._watching = asyncio.create_task(self._watch(), name=f"watch-{launched.manager.kernel_id}")
             if launched.interrupt_mode == "signal":
                 self._client.interrupter = launched.manager.interrupt
-        readiness = Readiness(launched.connection_info if launched.channels is None else None)
+        outside = launched.connection_info if launched.channels is None else None
+
+        def tell() -> None:
+            if self._owned:
+                self._on_event(LaunchProgress(f"not ready yet: {readiness}"))
+
+        readiness = Readiness(outside, on_slow=tell)
         limit = asyncio.timeout(startup_timeout)
         try:
             async with limit:

@@ -27,13 +27,17 @@ leaves it 17 to answer.
 class Readiness:
     """The signs of life that have come from a kernel so far; ``str`` says what they show, if not readiness.
 
-    With ``connection_info`` a kernel that does not answer is looked at from outside too.
+    With ``connection_info`` a kernel that does not answer is looked at from outside too. ``on_slow`` is
+    called each time a request is about to be repeated that got no answer, in growing intervals.
     """
 
-    def __init__(self, connection_info: ConnectionInfo | None = None) -> None:
+    def __init__(
+        self, connection_info: ConnectionInfo | None = None, *, on_slow: Callable[[], None] | None = None
+    ) -> None:
         self.reply: Message | None = None
         self.iopub = False
         self._outside = None if connection_info is None else Reachability(connection_info)
+        self._on_slow = on_slow
         self._channels: set[str] = set()
         self._answered = False
         self._asked: set[str] = set()
@@ -80,6 +84,8 @@ class Readiness:
                 pause, patience = min(2 * pause, LONGEST_REPEAT), UNANSWERED_REPEAT
             else:
                 patience *= 2
+                if self._on_slow is not None:
+                    self._on_slow()
 
     def _complete(self) -> bool:
         return self.reply is not None and self.iopub

@@ -32,7 +32,7 @@ class KernelState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LaunchProgress:
-    """A provider says how far a launch is; ``fraction`` from 0 to 1, or None."""
+    """How far a launch is, or why a kernel is not ready yet; ``fraction`` from 0 to 1, or None."""
 
     text: str
     fraction: float | None = None

@@ -97,8 +97,9 @@ class LaunchRequest:
     are ``limits``; ``prefix`` is put before its command, as for a sandbox. ``output`` says where stdout and
     stderr go besides the tail, ``encryption`` whether its sockets are to be encrypted, ``packer`` how its
     messages are to be packed (``"json"`` or ``"msgpack"``). ``forkserver`` asks for a fork of a process that
-    has imported what it needs, where the provider can. ``launch_params`` fill the places of their names in
-    the kernel's command, and ``extra_arguments`` are put behind it. ``deadline`` is a time of
+    has imported what it needs, where the provider can. ``launch_params`` are what the kernel type's
+    parameters ask for: most fill the places of their names in its command and environment (see
+    `LaunchParameters`). ``extra_arguments`` are put behind the command. ``deadline`` is a time of
     `time.monotonic` after which nobody waits any more, or None. ``previous`` is the `Launched` that the new
     kernel takes the place of: it keeps that one's addresses and keys where the provider can.
 

@@ -96,7 +96,8 @@ def launch(
     says what of ours the environment starts from: ``"inherit"`` (all), ``"replace"`` (nothing) or the names
     in a collection. ``limits`` bound what it may use (Linux), ``prefix`` is a command to run it under, such
     as a sandbox (where that hides our processes, it has to unset JPY_PARENT_PID). ``launch_params`` fill
-    places in its command, and ``extra_arguments`` are put behind it. ``startup_timeout`` is in seconds.
+    places in its command and environment, as the schema in its metadata has it (`LaunchParameters`), and
+    ``extra_arguments`` are put behind the command. ``startup_timeout`` is in seconds.
     ``stdin`` is an async callable ``(prompt, password) → str``. ``finder`` is whose providers are used (by
     default one for this loop, for as long as kernels of it are open). ``on_event(event)`` hears everything
     from the first progress on. ``trace`` is shown every message that passes, without secrets (see

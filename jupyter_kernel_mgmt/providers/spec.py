@@ -1,8 +1,9 @@
 """`KernelSpecProvider`: kernel types from kernelspecs, launched as child processes."""
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ..exceptions import LaunchError, NoSuchKernel, Unsupported
 from ..kernelspec import (
@@ -13,7 +14,7 @@ from ..kernelspec import (
     kernelspec_directories,
 )
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
-from ..providerbase import KernelProviderBase
+from ..providerbase import KernelProviderBase, refuse_options
 from ..subproc import SubprocessLauncher
 from ..subproc.helpers import LocalHelpers
 
@@ -23,14 +24,27 @@ log = logging.getLogger(__name__)
 class KernelSpecProvider(KernelProviderBase):
     """Finds kernelspecs on Jupyter's data path, or in ``directories`` where they are given.
 
-    A kernel.json that cannot be used is logged and skipped.
+    A kernel.json that cannot be used is logged and skipped. ``allow_unconstrained_parameters`` allows launch
+    parameters whose text no schema limits: it is for applications whose users may run any command anyway.
     """
 
     id = "spec"
 
-    def __init__(self, directories: list[Path] | None = None) -> None:
+    def __init__(
+        self, directories: list[Path] | None = None, *, allow_unconstrained_parameters: bool = False
+    ) -> None:
         self.directories = directories
+        self.allow_unconstrained_parameters = allow_unconstrained_parameters
         self._helpers = LocalHelpers()
+
+    def load_config(self, config: Mapping[str, Any]) -> None:
+        """Take the option ``allow_unconstrained_parameters``, true or false."""
+        name = "allow_unconstrained_parameters"
+        refuse_options(config, (name,))
+        allowed = config.get(name, self.allow_unconstrained_parameters)
+        if not isinstance(allowed, bool):
+            raise TypeError(f"{name}: must be true or false, not {allowed!r}")
+        self.allow_unconstrained_parameters = allowed
 
     async def find_kernels(self) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:
         """Yield a kernel type for each usable kernelspec."""
@@ -57,6 +71,7 @@ class KernelSpecProvider(KernelProviderBase):
             metadata=spec.metadata,
             protocol_version=spec.protocol_version,
             helpers=self._helpers,
+            allow_unconstrained=self.allow_unconstrained_parameters,
             fields={"resource_dir": str(spec.directory), "prefix": str(spec.prefix or "")},
         )
         return await launcher.launch(request)

@@ -2,14 +2,15 @@
 
 import logging
 import os
-import re
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jupyter_protocol import has_curve
 
-from ..exceptions import LaunchError, Unsupported
+from ..command_template import CommandTemplate
+from ..exceptions import LaunchError
+from ..launch_parameters import BadParameters, LaunchParameters
 from ..launcherbase import KernelLauncherBase
 from ..launching import ExitInfo, InterruptMode, Launched, LaunchRequest
 from .addresses import ipc_obstacle, socket_directory
@@ -29,16 +30,15 @@ from .transports import choose
 
 log = logging.getLogger(__name__)
 
-_PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
-
 
 class SubprocessLauncher(KernelLauncherBase):
     """Starts one kernel type.
 
-    ``argv`` is the command; ``{connection_file}``, the names in ``fields`` and those of the request's
-    launch parameters are filled in. ``env`` is added to the inherited environment, ``${NAME}`` in it
-    replaced. ``metadata`` and ``protocol_version`` are the kernelspec's. Launchers of one provider
-    share its ``helpers``; without them nothing is forked.
+    ``argv`` is the command; ``{connection_file}`` and the names in ``fields`` are filled in. ``env`` is added
+    to the inherited environment, ``${NAME}`` in it replaced. Launch parameters are filled in in both
+    (`CommandTemplate`), as the schema in the metadata has it (`LaunchParameters`); those whose text no schema
+    limits are refused without ``allow_unconstrained``. ``metadata`` and ``protocol_version`` are the
+    kernelspec's. Launchers of one provider share its ``helpers``; without them nothing is forked.
 
     ipykernel's module is started by a program of this package, so that its output has no limit of 1,000
     messages, above which it would drop what nobody has read yet.
@@ -55,6 +55,7 @@ class SubprocessLauncher(KernelLauncherBase):
         protocol_version: str = "",
         fields: Mapping[str, str] | None = None,
         helpers: LocalHelpers | None = None,
+        allow_unconstrained: bool = False,
     ) -> None:
         self.argv = tuple(argv)
         self.kernel_name = kernel_name
@@ -63,6 +64,7 @@ class SubprocessLauncher(KernelLauncherBase):
         self.metadata = dict(metadata or {})
         self.protocol_version = protocol_version
         self.fields = dict(fields or {})
+        self.allow_unconstrained = allow_unconstrained
         self._can_fork = helpers is not None  # a server for one kernel would only cost time
         self._helpers = helpers or LocalHelpers()
 
@@ -70,23 +72,25 @@ class SubprocessLauncher(KernelLauncherBase):
         """Start the process; it need not be ready when this returns.
 
         Where the kernel chooses its ports itself, this waits until it has told them. Raises `LaunchError`
-        where the command cannot be run, files cannot be written or the kernel ends before that;
-        `StartupTimeout` when it has not told them by the request's deadline; `Unsupported` for what the
-        command has no place for or this system cannot do. Cancelling it ends the process and leaves nothing.
+        where the command cannot be run, files cannot be written, the metadata's parameters are no schema or
+        the kernel ends before that; `StartupTimeout` when it has not told them by the request's deadline;
+        `Unsupported` for launch parameters that are refused, or what this system cannot do. Cancelling it
+        ends the process and leaves nothing.
         """
         refuse_what_cannot_be_limited(request.limits)
+        parameters, values = self._parameters(request)
         place = self._place(request)
         manager: LocalManager | None = None
         argv: tuple[str, ...] = ()
         try:
             fields = {**self.fields, "connection_file": str(place.connection_file)}
-            command = fill_in(self.argv, fields, request.launch_params)
+            command, env = CommandTemplate(self.argv, self.env).fill(fields, values, parameters)
             if not request.prefix:  # which might lead to where this package is not
                 command = started_here(command)
             packing = packer_arguments(request.packer, command)
             argv = (*request.prefix, *command, *packing, *request.extra_arguments)
             async with expected(place, request, self._helpers.registrations) as arrive:
-                manager = await self._start(argv, request, place)
+                manager = await self._start(argv, env, request, place)
                 place.connection_info = await arrive(manager.exited)
         except BaseException as error:
             if manager is None:
@@ -104,16 +108,38 @@ class SubprocessLauncher(KernelLauncherBase):
             command=argv,
         )
 
-    async def _start(self, argv: tuple[str, ...], request: LaunchRequest, place: Place) -> LocalManager:
+    def _parameters(self, request: LaunchRequest) -> tuple[LaunchParameters, dict[str, Any]]:
+        """What there is, and the values to launch with."""
+        try:
+            parameters = LaunchParameters.from_metadata(self.metadata)
+        except BadParameters as error:
+            raise LaunchError(f"the kernel's metadata cannot be used: {error}") from error
+        template = CommandTemplate(self.argv, self.env)
+        known = {**self.fields, "connection_file": ""}
+        template.refuse_fields(request.launch_params, known)
+        values = parameters.resolve(
+            request.launch_params,
+            allow_unconstrained=self.allow_unconstrained,
+            places=template.places(known),
+        )
+        template.refuse_unplaced(request.launch_params, known)
+        return parameters, values
+
+    async def _start(
+        self, argv: tuple[str, ...], env: Mapping[str, str], request: LaunchRequest, place: Place
+    ) -> LocalManager:
+        """Start the process. ``env`` is the kernelspec's, with the parameters filled in."""
         if request.forkserver:
-            forked = await self._fork(argv[len(request.prefix) :], request, place)
+            forked = await self._fork(argv[len(request.prefix) :], env, request, place)
             if isinstance(forked, ForkedManager):
                 return forked
             log.info("Kernel %s is not forked: %s", request.kernel_id, forked)
             request.progress(f"starting without a fork server: {forked}")
-        return await self._start_cold(argv, request, place)
+        return await self._start_cold(argv, env, request, place)
 
-    async def _fork(self, argv: tuple[str, ...], request: LaunchRequest, place: Place) -> ForkedManager | str:
+    async def _fork(
+        self, argv: tuple[str, ...], spec: Mapping[str, str], request: LaunchRequest, place: Place
+    ) -> ForkedManager | str:
         """The kernel, or why it has to be started in another way."""
         if not self._can_fork:
             return "its provider keeps no fork server"
@@ -121,18 +147,18 @@ class SubprocessLauncher(KernelLauncherBase):
         if isinstance(what, str):
             return what
         mark = f"{request.kernel_id}:{secrets.token_hex(8)}"
-        env = kernel_environment(os.environ, self.env, request.env, request.env_policy, mark=mark)
+        env = kernel_environment(os.environ, spec, request.env, request.env_policy, mark=mark)
         try:
             return await fork(self._helpers.forkservers, what, request, place, env, mark)
         except (LaunchError, OSError, RuntimeError) as error:
             return str(error)
 
     async def _start_cold(
-        self, argv: tuple[str, ...], request: LaunchRequest, place: Place
+        self, argv: tuple[str, ...], spec: Mapping[str, str], request: LaunchRequest, place: Place
     ) -> SubprocessManager:
         ward = self._helpers.guard.ward(request.kernel_id)
         try:
-            env = kernel_environment(os.environ, self.env, request.env, request.env_policy, mark=ward.mark)
+            env = kernel_environment(os.environ, spec, request.env, request.env_policy, mark=ward.mark)
             started = start(argv, env=env, cwd=request.cwd, output=request.output)
             try:
                 ward.started(started.process.pid)
@@ -172,24 +198,6 @@ class SubprocessLauncher(KernelLauncherBase):
         )
         place.guard(self._helpers.guard)
         return place
-
-
-def fill_in(argv: Sequence[str], fields: Mapping[str, str], params: Mapping[str, Any]) -> tuple[str, ...]:
-    """The command with its places filled in; braces around other names stay.
-
-    Raises `Unsupported` for a parameter that no place asks for, or that names a field of ours.
-    """
-    wanted = {name for argument in argv for name in _PLACEHOLDER.findall(argument)}
-    for name in params:
-        if name in fields:
-            raise Unsupported("launch_params", f"{name!r} is filled in by the launcher and cannot be given")
-        if name not in wanted:
-            places = ", ".join(sorted(wanted - set(fields))) or "none"
-            raise Unsupported("launch_params", f"the command has no place for {name!r}; it has {places}")
-    values = {**{name: str(value) for name, value in params.items()}, **fields}
-    return tuple(
-        _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), argument) for argument in argv
-    )
 
 
 def _explain(error: LaunchError, argv: tuple[str, ...], output_tail: str) -> None:

@@ -1,10 +1,11 @@
 """Every way to call launch."""
 
 import asyncio
+import sys
 
 import pytest
 
-from jupyter_kernel_mgmt import KernelExited, KernelState, launch
+from jupyter_kernel_mgmt import KernelExited, KernelState, LaunchProgress, launch
 
 
 async def test_launch_awaited():
@@ -51,6 +52,30 @@ async def test_several_awaited_with_gather():
     """gather takes it as it takes any coroutine."""
     kernels = await asyncio.gather(launch(), launch())
     await asyncio.gather(*(kernel.aclose() for kernel in kernels))
+
+
+async def test_of_a_slow_launch_is_told_what_is_waited_for(spec, world):
+    """More than once; it goes on when the kernel does."""
+    gate = world.other / "gate"
+    program = """if True:
+        import os, sys, time
+        while not os.path.exists(sys.argv[1]):
+            time.sleep(0.01)
+        os.execv(sys.executable, [sys.executable, "-m", "ipykernel_launcher", "-f", sys.argv[2]])
+    """
+    spec("slow", [sys.executable, "-c", program, str(gate), "{connection_file}"])
+    told = []
+
+    def hear(event):
+        if isinstance(event, LaunchProgress):
+            told.append(event.text)
+            if len(told) == 2:
+                gate.touch()
+
+    async with launch("slow", on_event=hear) as kernel:
+        assert len(told) >= 2
+        assert all(text.startswith("not ready yet: it did not answer") for text in told)
+        assert (await kernel.execute("6 * 7")).text == "42"
 
 
 async def test_on_event_hears_everything():

@@ -16,7 +16,7 @@ from jupyter_kernel_mgmt import testing
 PACKAGE = Path(jupyter_kernel_mgmt.__file__).parent
 ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-CORE = {"jupyter_protocol", "jupyter_core", "entrypoints", "zmq", "msgspec", "msgpack"}
+CORE = {"jupyter_protocol", "jupyter_core", "entrypoints", "fastjsonschema", "zmq", "msgspec", "msgpack"}
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -75,7 +75,7 @@ def test_one_module_knows_each_foreign_library() -> None:
     imports = {name_of(path): set(imported(path)) for path in MODULES}
     users = {name: {path for path, names in imports.items() if name in names} for name in CORE}
 
-    assert len(users["entrypoints"]) == 1
+    assert len(users["entrypoints"]) == len(users["fastjsonschema"]) == 1
     assert users["zmq"] - set(PROGRAMS) == {"cli/versions.py"}
     assert users["msgspec"] == users["msgpack"] == set()
 
@@ -126,7 +126,7 @@ def test_what_is_declared_is_what_is_used() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     names = {"".join(c for c in item.split(">")[0] if c.isalnum() or c in "_-") for item in declared}
 
-    assert names == {"entrypoints", "jupyter_core", "msgpack", "msgspec", "pyzmq"}
+    assert names == {"entrypoints", "fastjsonschema", "jupyter_core", "msgpack", "msgspec", "pyzmq"}
 
 
 def test_entry_points_name_what_is_there() -> None:

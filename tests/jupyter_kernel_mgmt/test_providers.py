@@ -56,7 +56,8 @@ async def test_a_kernelspec_is_launched_as_it_says(tmp_path: Path, jupyter_home:
         interrupt_mode="message",
     )
     request = LaunchRequest(launch_params={"colour": "red"})
-    launched = await KernelSpecProvider([tmp_path / "specs"]).launch("X", request)
+    provider = KernelSpecProvider([tmp_path / "specs"], allow_unconstrained_parameters=True)
+    launched = await provider.launch("X", request)
     manager = launched.manager
     assert isinstance(manager, SubprocessManager)
     try:
@@ -74,6 +75,42 @@ async def test_a_kernelspec_is_launched_as_it_says(tmp_path: Path, jupyter_home:
     finally:
         await manager.aclose()
     assert not launched.connection_file.exists()
+
+
+@pytest.mark.parametrize("allowed", [True, False, None])
+async def test_unconstrained_parameters_are_allowed_by_an_option(
+    allowed: bool | None, tmp_path: Path, jupyter_home: Path
+) -> None:
+    """Without it they are refused."""
+    install(tmp_path, "x", argv=[*SLEEP, "{colour}"])
+    provider = KernelSpecProvider([tmp_path])
+    provider.load_config({} if allowed is None else {"allow_unconstrained_parameters": allowed})
+    launching = provider.launch("x", LaunchRequest(launch_params={"colour": "red"}))
+    if allowed:
+        launched = await launching
+        assert launched.command[-1] == "red"
+        assert launched.manager is not None
+        await launched.manager.aclose()
+    else:
+        with pytest.raises(Unsupported, match="'colour' is refused: no schema limits its text"):
+            await launching
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "text"),
+    [
+        ({"allow": True}, ValueError, "^allow: there is no such option; there are allow_unconstrained_par"),
+        ({"allow_unconstrained_parameters": 1}, TypeError, "^allow_unconstrained_parameters: must be true"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_by_name(
+    config: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    """Nothing is changed then."""
+    provider = KernelSpecProvider()
+    with pytest.raises(error, match=text):
+        provider.load_config(config)
+    assert provider.allow_unconstrained_parameters is False
 
 
 async def test_an_unknown_kernelspec_says_where_was_looked(tmp_path: Path) -> None:

@@ -147,6 +147,21 @@ def test_requests_do_not_pile_up_before_a_silent_kernel(seconds: float, times: i
     in_virtual_time(with_kernel, test, Quirks(silent=True))
 
 
+@pytest.mark.parametrize(("seconds", "times"), [(0.9, 0), (1.1, 1), (3.1, 2), (7.1, 3), (DAY, 16)])
+def test_of_a_slow_kernel_is_told_each_time_it_is_asked_again(seconds: float, times: int) -> None:
+    """With what is known of it by then."""
+
+    async def test(client: KernelClient, kernel: FakeKernel) -> None:
+        told: list[str] = []
+        readiness = Readiness(on_slow=lambda: told.append(str(readiness)))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await readiness.wait(client)
+        assert told == ["it did not answer at all"] * times
+
+    in_virtual_time(with_kernel, test, Quirks(silent=True))
+
+
 def test_a_young_subscription_is_waited_for() -> None:
     """The request is repeated, where it was answered and soon after, until something comes on iopub."""
 

@@ -3,22 +3,19 @@
 import asyncio
 import json
 import os
-import string
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from jupyter_kernel_mgmt import LaunchError, LaunchRequest, SubprocessLauncher, Unsupported
 from jupyter_kernel_mgmt.launching import Launched
-from jupyter_kernel_mgmt.subproc.launcher import fill_in
 from jupyter_kernel_mgmt.subproc.place import runtime_directory
 from jupyter_kernel_mgmt.testing import FakeManager, MemoryChannels
 from jupyter_kernel_mgmt.testing._residue import Residue
@@ -70,69 +67,6 @@ def files(sockets: Path) -> list[Path]:
     return [*sockets.iterdir(), *runtime_directory().glob("*")]
 
 
-# The command
-
-FIELDS = {"connection_file": "/run/k.json", "resource_dir": "/share/k"}
-
-
-@pytest.mark.parametrize(
-    ("argv", "params", "filled"),
-    [
-        (["k", "-f", "{connection_file}"], {}, ["k", "-f", "/run/k.json"]),
-        (["k", "--f={connection_file}:{connection_file}"], {}, ["k", "--f=/run/k.json:/run/k.json"]),
-        (["{resource_dir}/start"], {}, ["/share/k/start"]),
-        (["k", "{threads}", "{name}"], {"threads": 4, "name": "x y"}, ["k", "4", "x y"]),
-        (["k", "{debug}"], {"debug": True}, ["k", "True"]),
-        ([], {}, []),
-        # braces that are no place of ours stay
-        (["k", "{", "}", "{}", "{ a }", "{a-b}"], {}, ["k", "{", "}", "{}", "{ a }", "{a-b}"]),
-        (["k", "{unknown}", "${HOME}"], {}, ["k", "{unknown}", "${HOME}"]),
-        (["R", "-e", "f <- function() { main() }"], {}, ["R", "-e", "f <- function() { main() }"]),
-        (["k", "{{connection_file}}"], {}, ["k", "{/run/k.json}"]),
-        # what is filled in is not looked at again
-        (["k", "{threads}"], {"threads": "{connection_file}"}, ["k", "{connection_file}"]),
-        (["k", "{threads}"], {"threads": r"\1\g<0>"}, ["k", r"\1\g<0>"]),
-    ],
-)
-def test_places_in_the_command_are_filled_in(
-    argv: list[str], params: Mapping[str, Any], filled: list[str]
-) -> None:
-    """Each by its name, as often as it stands there; everything else stays as it is."""
-    assert fill_in(argv, FIELDS, params) == tuple(filled)
-
-
-WORDS = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=5)
-
-
-@given(st.dictionaries(WORDS.map("p_".__add__), st.text(max_size=8), max_size=4))
-def test_a_value_is_put_in_exactly_as_it_is(params: dict[str, str]) -> None:
-    """Whatever characters it has."""
-    argv = [f"<{{{name}}}>" for name in params]
-
-    assert fill_in(argv, FIELDS, params) == tuple(f"<{value}>" for value in params.values())
-
-
-@pytest.mark.parametrize(
-    ("name", "argv", "text"),
-    [
-        (
-            "cores",
-            ["k", "{threads}", "{gpu}", "{connection_file}"],
-            "no place for 'cores'; it has gpu, threads",
-        ),
-        ("cores", ["k", "{connection_file}"], "no place for 'cores'; it has none"),
-        ("connection_file", ["k", "{connection_file}"], "'connection_file' is filled in by the launcher"),
-        ("resource_dir", ["k"], "'resource_dir' is filled in by the launcher"),
-    ],
-)
-def test_a_launch_parameter_that_would_do_nothing_is_refused(name: str, argv: list[str], text: str) -> None:
-    """And so is one that would replace what the launcher knows better."""
-    with pytest.raises(Unsupported, match=text) as caught:
-        fill_in(argv, FIELDS, {name: 1})
-
-    assert caught.value.option == "launch_params"
-
-
 # A process that runs
 
 
@@ -148,7 +82,12 @@ async def test_a_kernel_gets_what_was_asked_for(
     )
     request = LaunchRequest(cwd=tmp_path, env={"ASKED": "3"}, launch_params={"level": 5})
 
-    launched = await launch((*PYTHON, code, "{connection_file}", "{level}"), request, env={"SPEC": "$OURS+1"})
+    launched = await launch(
+        (*PYTHON, code, "{connection_file}", "{level}"),
+        request,
+        env={"SPEC": "$OURS+1"},
+        metadata={"parameters": {"level": {"type": "integer"}}},
+    )
 
     file = launched.connection_file
     assert file is not None
@@ -261,6 +200,83 @@ async def test_the_place_of_another_kind_of_kernel_is_not_taken_over(launch: Lau
 
     assert launched.connection_file is not None
     assert launched.connection_file.exists()
+
+
+# Launch parameters
+
+SHOW = "import json, os, sys; print(json.dumps([sys.argv[1:], os.environ.get('LEVEL')]))"
+LEVEL = {"parameters": {"level": {"type": "integer", "default": 3}}}
+
+
+@pytest.mark.parametrize(("params", "level"), [({}, "3"), ({"level": 7}, "7")])
+async def test_parameters_reach_the_command_and_the_environment(
+    launch: Launch, params: dict[str, Any], level: str
+) -> None:
+    """Those that are not given have their defaults."""
+    argv, env = (*PYTHON, SHOW, "--level={level}"), {"LEVEL": "<{parameters.level}>"}
+    launched = await launch(argv, LaunchRequest(launch_params=params), env=env, metadata=LEVEL)
+
+    assert json.loads(await output_of(launched)) == [[f"--level={level}"], f"<{level}>"]
+
+
+async def test_the_next_process_has_the_same_parameters(launch: Launch) -> None:
+    """A request that is made again for a restart."""
+    request = LaunchRequest(launch_params={"level": 7})
+    first = await launch((*PYTHON, SHOW, "{level}"), request, metadata=LEVEL)
+    await output_of(first)
+    second = await launch((*PYTHON, SHOW, "{level}"), replace(request, previous=first), metadata=LEVEL)
+
+    assert json.loads(await output_of(second))[0] == ["7"]
+
+
+@pytest.mark.parametrize("allow", [True, False])
+async def test_a_text_that_no_schema_limits_has_to_be_allowed(
+    allow: bool, launch: Launch, sockets: Path
+) -> None:
+    """By whoever made the launcher."""
+    request = LaunchRequest(launch_params={"level": "x; y"})
+    if allow:
+        launched = await launch((*PYTHON, SHOW, "{level}"), request, allow_unconstrained=True)
+        assert json.loads(await output_of(launched))[0] == ["x; y"]
+    else:
+        with pytest.raises(Unsupported, match=r"'level' is refused.*allow_unconstrained"):
+            await launch((*PYTHON, SHOW, "{level}"), request)
+        assert files(sockets) == []
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({"connection_file": "x"}, "'connection_file' is filled in by the launcher"),
+        ({"resource_dir": "x"}, "'resource_dir' is filled in by the launcher"),
+        ({"lvl": 1}, "no parameter 'lvl'; did you mean 'level'"),
+        ({"memory": 1}, "no place for 'memory'; it has level, other"),
+        ({"level": "high"}, "'level' must be integer"),
+        ({"level": 1}, "'other' must be given"),
+    ],
+)
+async def test_parameters_that_cannot_be_are_refused_before_anything_starts(
+    params: dict[str, Any], text: str, sockets: Path
+) -> None:
+    """By their names; and nothing is left."""
+    schemas = {"level": {"type": "integer"}, "other": {"type": "integer"}, "memory": {"type": "integer"}}
+    launcher = SubprocessLauncher(
+        (*PYTHON, SHOW, "{level}", "{other}"),
+        metadata={"parameters": schemas, **IPC},
+        fields={"resource_dir": "/share"},
+    )
+    with pytest.raises(Unsupported, match=text) as caught:
+        await launcher.launch(LaunchRequest(launch_params=params))
+
+    assert caught.value.option == "launch_params"
+    assert files(sockets) == []
+
+
+async def test_a_schema_that_is_none_is_a_launch_error(sockets: Path) -> None:
+    """It says what is wrong."""
+    with pytest.raises(LaunchError, match="metadata cannot be used: parameters must be"):
+        await SubprocessLauncher(SLEEP, metadata={"parameters": ["x"]}).launch(LaunchRequest())
+    assert files(sockets) == []
 
 
 # A process that cannot be started
