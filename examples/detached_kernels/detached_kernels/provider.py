@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ HOME = re.compile(r"kernel-[a-z0-9_]+")
 LONGEST = 100
 """Bytes that the path of a socket may have; systems allow 103 or 107."""
 
-REFUSED = ("env_policy", "launch_params", "limits", "prefix", "transport", "encryption", "packer", "output")
+TAKEN = {"cwd", "env", "extra_arguments"}
+HARMLESS = {"kernel_id", "deadline", "on_progress", "previous", "forkserver"}
+"""Fields of a request that it is right to do nothing about."""
 
 
 class DetachedProvider(jkm.KernelProviderBase):
@@ -149,6 +152,6 @@ class DetachedProvider(jkm.KernelProviderBase):
 def refuse_what_is_not_done(request: jkm.LaunchRequest) -> None:
     """An option is never ignored in silence. Raises `Unsupported`."""
     usual = jkm.LaunchRequest()
-    for option in REFUSED:
-        if getattr(request, option) != getattr(usual, option):
-            raise jkm.Unsupported(option, "detached kernels are started in one way only")
+    for field in fields(request):
+        if field.name not in TAKEN | HARMLESS and getattr(request, field.name) != getattr(usual, field.name):
+            raise jkm.Unsupported(field.name, "detached kernels are started in one way only")
