@@ -182,15 +182,17 @@ class Launched:
     def to_dict(self) -> dict[str, Any]:
         """A record of JSON values from which `KernelProviderBase.adopt` can take the kernel up again.
 
-        It holds the connection's key: keep it private. Raises `Unsupported` for a kernel with channels of its
-        own, or with a manager that keeps no record (`KernelManagerBase.to_dict`).
+        It holds the connection's key: keep it private. For a kernel with channels of its own
+        ``connection_info`` is None, and what its manager keeps has to be enough. Raises `Unsupported` for one
+        without a manager, or with a manager that keeps no record (`KernelManagerBase.to_dict`).
         """
-        if self.connection_info is None or self.manager is None:
-            raise Unsupported("adopt", "only kernels with a manager and a connection can be recorded")
+        if self.manager is None:
+            raise Unsupported("adopt", "a kernel without a manager cannot be recorded")
+        connection_info = self.connection_info
         return {
             "kernel_id": self.manager.kernel_id,
             "kernel_type": self.kernel_type,
-            "connection_info": self.connection_info.to_dict(),
+            "connection_info": None if connection_info is None else connection_info.to_dict(),
             "connection_file": None if self.connection_file is None else str(self.connection_file),
             "interrupt_mode": self.interrupt_mode,
             "manager": self.manager.to_dict(),

@@ -25,7 +25,10 @@ REQUIRED = ("find_kernels", "launch")
 
 
 class KernelProviderBase:
-    """Finds and launches kernel types. Subclasses need ``id``, ``find_kernels`` and ``launch``."""
+    """Finds and launches kernel types. Subclasses need ``id``, ``find_kernels`` and ``launch``.
+
+    Cancelling a question, such as `resources` or a step of `find_running`, must harm nothing.
+    """
 
     id: str = ""
     """The first half of the kernel types' names: ``"spec"`` in ``"spec/python3"``."""

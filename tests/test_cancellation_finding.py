@@ -9,6 +9,7 @@ import pytest
 from jupyter_kernel_mgmt import (
     KernelClient,
     KernelFinder,
+    KernelLauncherBase,
     KernelProviderBase,
     KernelTypeInfo,
     Launched,
@@ -21,6 +22,7 @@ from jupyter_kernel_mgmt.testing import (
     FakeManager,
     FakeProvider,
     MemoryChannels,
+    check_launcher,
     check_manager,
     check_provider,
 )
@@ -113,6 +115,25 @@ async def test_checking_a_provider(moment: Moment) -> None:
         provider = FakeProvider()
         await plan.run(check_provider(provider))
         await comes_true(lambda: all(manager.closed for manager in provider.managers))
+
+    await cancel_everywhere(scene, moment, at_least=20)
+
+
+@both_moments
+async def test_checking_a_launcher(moment: Moment) -> None:
+    """None of the kernels that it started is left."""
+
+    class Launcher(KernelLauncherBase):
+        def __init__(self) -> None:
+            self.provider = FakeProvider()
+
+        async def launch(self, request: LaunchRequest) -> Launched:
+            return await self.provider.launch("kernel", request)
+
+    async def scene(plan: Plan) -> None:
+        launcher = Launcher()
+        await plan.run(check_launcher(launcher))
+        await comes_true(lambda: all(manager.closed for manager in launcher.provider.managers))
 
     await cancel_everywhere(scene, moment, at_least=20)
 

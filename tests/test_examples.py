@@ -5,11 +5,13 @@ import asyncio
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jupyter_kernel_mgmt.providerbase import ENTRY_POINT_GROUP
 from jupyter_protocol import (
     ClientSockets,
     ConnectionInfo,
@@ -41,7 +43,6 @@ EXPECTED = {
     "pool": ["3 kernels are warm", "task 7: in /", "every kernel was new: True"],
     "minimal_executor": ["['x is 42\\n', {'text/plain': '42'}]"],
     "run_notebook": ["cell 3: ok", "cell 4: error", "FileNotFoundError", "kept: hello Ada", "saved: True"],
-    "write_a_provider": ["starting Python with -O", "asserts: False"],
 }
 
 TYPED = {"console": "name = input('who? ')\nAda\nprint('hello', name)\n1 / 0\n6 * 7\n"}
@@ -177,3 +178,36 @@ def test_the_echo_kernel_needs_nothing_but_jupyter_protocol() -> None:
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
     assert names - set(sys.stdlib_module_names) == {"jupyter_protocol"}
+
+
+async def test_the_guide_for_providers_ends_with_proof(tmp_path: Path) -> None:
+    """Its code, put together, is a test module that passes, and its options are taken."""
+    options = blocks("writing_a_provider", "toml").partition("[project")[0]
+    code = blocks("writing_a_provider", "python")
+    code += f"""
+def test_the_options_are_taken():
+    import tomllib
+    for name, config in tomllib.loads({options!r})["providers"].items():
+        assert name == ConfiguredProvider.id
+        ConfiguredProvider().load_config(config)
+"""
+    (tmp_path / "test_guide.py").write_text(code, encoding="utf-8")
+    settings = "filterwarnings=error", "asyncio_mode=auto", "asyncio_default_fixture_loop_scope=function"
+    (tmp_path / "pytest.ini").write_text("\n".join(["[pytest]", *settings]), encoding="utf-8")
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path))
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await process.communicate()
+    tests = len(re.findall(r"^(?:async )?def test_", code, re.MULTILINE))
+    assert f"{tests} passed" in output.decode(), output.decode()
+
+
+def test_the_entry_point_in_the_guide_is_like_that_of_the_template() -> None:
+    """A name that is the id, a module and a class."""
+    shown = tomllib.loads(blocks("writing_a_provider", "toml"))
+    installed = tomllib.loads((EXAMPLES / "provider_template" / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = [project["project"]["entry-points"] for project in (shown, installed)]
+    assert [list(group) for group in groups] == [[ENTRY_POINT_GROUP]] * 2
+    assert groups[0][ENTRY_POINT_GROUP] == {"oblong": "oblong_kernels:OblongProvider"}
+    assert groups[1][ENTRY_POINT_GROUP] == {"my-kernels": "my_kernels:MyProvider"}

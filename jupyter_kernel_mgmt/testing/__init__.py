@@ -6,12 +6,14 @@ from .fake_kernel import Debugger, FakeKernel, KernelSide
 from .fake_manager import FakeManager
 from .fake_provider import FakeProvider
 from .fake_run import Behaviour, FakeRun
+from .launcher_checks import check_launcher
 from .manager_checks import check_manager
 from .memory import KernelEnd, MemoryChannels
 from .quirks import Quirks
 
 __all__ = [
     # does what I wrote keep its promises?
+    "check_launcher",
     "check_manager",
     "check_provider",
     # a kernel without a process

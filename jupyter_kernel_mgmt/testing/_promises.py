@@ -5,6 +5,8 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from ..kernelspec import KERNEL_NAME
+from ..managerbase import missing_methods
+from ..providerbase import BlockingProviderBase, KernelProviderBase, ThreadedProvider
 
 T = TypeVar("T")
 
@@ -18,6 +20,13 @@ def require(kept: object, what_to_do: str) -> None:
 def is_name(value: object) -> bool:
     """Whether this may be the name of a kernel type or the id of a provider."""
     return isinstance(value, str) and KERNEL_NAME.fullmatch(value) is not None
+
+
+def overrides(provider: KernelProviderBase, method: str) -> bool:
+    """Whether a provider, or the blocking one that it runs in threads, has a method of its own."""
+    if isinstance(provider, ThreadedProvider):
+        return not missing_methods(type(provider.blocking), BlockingProviderBase, (method,))
+    return not missing_methods(type(provider), KernelProviderBase, (method,))
 
 
 async def within(timeout: float, awaitable: Awaitable[T], what: str) -> T:

@@ -56,6 +56,7 @@ class FakeKernel:
         debugger: Debugger | None = None,
     ) -> None:
         self.side = side
+        self._others: list[KernelSide] = []
         self.behaviour = behaviour or _nothing
         self.quirks = quirks or Quirks()
         self.on_shutdown = on_shutdown
@@ -107,6 +108,11 @@ class FakeKernel:
         self._main = FakeShell(self, "main")
         self._main.start()
 
+    def serve(self, side: KernelSide) -> None:
+        """Talk to one more client, from now on and until the end; each hears all that is published."""
+        self._others.append(side)
+        side.on_message = self._arrived
+
     def requests(self, msg_type: str) -> list[Message]:
         """What was received of one type."""
         return [message for _, message in self.received if message.msg_type == msg_type]
@@ -133,10 +139,11 @@ class FakeKernel:
                 return
         if self.session_id is not None:
             message.header["session"] = self.session_id
-        try:
-            self.side.send(channel, message)
-        except ChannelClosed:
-            log.debug("Nobody is there any more to get %r", message)
+        for side in (self.side, *self._others):
+            try:
+                side.send(channel, message)
+            except ChannelClosed:
+                log.debug("Nobody is there any more to get %r", message)
 
     def debug_event(self, event: dict[str, Any]) -> None:
         """Publish an event of the Debug Adapter Protocol, such as ``{"event": "stopped", "body": {…}}``."""

@@ -2,7 +2,9 @@
 
 import asyncio
 import signal as signals
+import uuid
 from collections.abc import Iterable
+from typing import Any
 
 from ..launching import ExitInfo
 from ..managerbase import KILL, KernelManagerBase, ProcessState
@@ -32,6 +34,7 @@ class FakeManager(KernelManagerBase):
         self.ignored = frozenset(ignored) - {KILL}
         self.output = output
         self.process: ProcessState | None = None
+        self.process_id = uuid.uuid4().hex
         self.signals: list[int] = []
         self.closed = False
         self._exited: asyncio.Future[ExitInfo] = asyncio.get_running_loop().create_future()
@@ -39,6 +42,11 @@ class FakeManager(KernelManagerBase):
     def __repr__(self) -> str:
         state = str(self._exited.result()) if self._exited.done() else "running"
         return f"<FakeManager {self.kernel_id} {state}>"
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return not self._exited.done()
 
     def die(self, exit_info: ExitInfo | None = None) -> None:
         """The kernel ends now; by default with exit code 0. Nothing happens when it has ended before."""
@@ -72,8 +80,37 @@ class FakeManager(KernelManagerBase):
     async def process_state(self) -> ProcessState | None:
         return None if self._exited.done() else self.process
 
+    def to_dict(self) -> dict[str, Any]:
+        return {"process_id": self.process_id}
+
     async def aclose(self) -> None:
         self.closed = True
         self.die(ExitInfo(-KILL, output_tail=self.output))
         if self.kernel is not None:
             await self.kernel.aclose()
+
+
+class AdoptedFakeManager(KernelManagerBase):
+    """Manages what a `FakeManager` has started, beside it or after it; `aclose` lets it go on."""
+
+    def __init__(self, starter: FakeManager) -> None:
+        self.kernel_id = starter.kernel_id
+        self.starter = starter
+
+    async def is_alive(self) -> bool:
+        return await self.starter.is_alive()
+
+    async def wait(self) -> ExitInfo:
+        return await self.starter.wait()
+
+    async def signal(self, number: int) -> None:
+        await self.starter.signal(number)
+
+    async def output_tail(self) -> str:
+        return await self.starter.output_tail()
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.starter.to_dict()
+
+    async def aclose(self) -> None:
+        """Nothing is held here."""

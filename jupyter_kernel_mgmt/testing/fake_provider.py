@@ -1,12 +1,13 @@
 """`FakeProvider`: launches fake kernels in the normal way."""
 
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from typing import Any
 
-from ..exceptions import NoSuchKernel, Unsupported
-from ..launching import ExitInfo, InterruptMode, KernelTypeInfo, Launched, LaunchRequest
+from ..exceptions import LaunchError, NoSuchKernel, NoSuchResource, Unsupported
+from ..launching import ExitInfo, InterruptMode, KernelTypeInfo, Launched, LaunchRequest, RunningKernel
 from ..providerbase import KernelProviderBase
 from .fake_kernel import FakeKernel
-from .fake_manager import FakeManager
+from .fake_manager import AdoptedFakeManager, FakeManager
 from .fake_run import Behaviour
 from .memory import MemoryChannels
 from .quirks import Quirks
@@ -18,9 +19,11 @@ OnLaunch = Callable[[FakeManager], Awaitable[None]]
 class FakeProvider(KernelProviderBase):
     """A provider of `FakeKernel`, for `KernelFinder([FakeProvider(…)])`.
 
-    ``behaviour`` and ``quirks`` are for each kernel. ``on_launch`` may change the kernel, hang or raise, and
-    so make launches slow or fail. ``launches`` are the requests that came, ``managers`` those of the
-    kernels that were started, both in order; ``closed`` counts calls of `aclose`.
+    ``behaviour`` and ``quirks`` are for each kernel. ``files`` are the resources of each type, by name, and
+    ``obstacles`` why some types cannot be launched. ``on_launch`` may change the kernel, hang or raise, and
+    so make launches slow or fail. A kernel is found running, and can be adopted, until it dies or its first
+    manager is closed. ``launches`` are the requests that came, ``managers`` those of the kernels that were
+    started, both in order; ``closed`` counts calls of `aclose`.
     """
 
     def __init__(
@@ -31,6 +34,8 @@ class FakeProvider(KernelProviderBase):
         names: Sequence[str] = ("kernel",),
         quirks: Quirks | None = None,
         interrupt_mode: InterruptMode = "signal",
+        files: Mapping[str, bytes] | None = None,
+        obstacles: Mapping[str, str] | None = None,
         on_launch: OnLaunch | None = None,
     ) -> None:
         self.id = id
@@ -38,9 +43,12 @@ class FakeProvider(KernelProviderBase):
         self.names = tuple(names)
         self.quirks = quirks
         self.interrupt_mode: InterruptMode = interrupt_mode
+        self.files = dict(files or {})
+        self.obstacles = dict(obstacles or {})
         self.on_launch = on_launch
         self.launches: list[LaunchRequest] = []
         self.managers: list[FakeManager] = []
+        self._names: dict[str, str] = {}  # of kernel types, by process
         self.closed = 0
 
     @property
@@ -50,11 +58,30 @@ class FakeProvider(KernelProviderBase):
 
     def find_kernels(self) -> Generator[tuple[str, KernelTypeInfo], None, None]:
         for name in self.names:
-            yield name, KernelTypeInfo(display_name=f"Fake ({name})", language="fake")
+            yield (
+                name,
+                KernelTypeInfo(
+                    display_name=f"Fake ({name})",
+                    language="fake",
+                    resources=tuple(self.files),
+                    obstacle=self.obstacles.get(name, ""),
+                ),
+            )
+
+    async def resources(self, name: str) -> Sequence[str]:
+        self._require(name)
+        return tuple(self.files)
+
+    async def resource(self, name: str, filename: str) -> bytes:
+        self._require(name)
+        if filename not in self.files:
+            raise NoSuchResource(f"{self.id}/{name}", filename)
+        return self.files[filename]
 
     async def launch(self, name: str, request: LaunchRequest) -> Launched:
-        if name not in self.names:
-            raise NoSuchKernel(name, known=self.names, searched=["a list in a test"])
+        self._require(name)
+        if name in self.obstacles:
+            raise LaunchError(self.obstacles[name])
         for parameter in request.launch_params:
             raise Unsupported("launch_params", f"a fake kernel has no use for {parameter!r}")
         if request.extra_arguments:
@@ -65,6 +92,7 @@ class FakeProvider(KernelProviderBase):
         manager = FakeManager(request.kernel_id, kernel=kernel)
         kernel.on_shutdown = lambda restart: manager.die(ExitInfo(0))
         self.managers.append(manager)
+        self._names[manager.process_id] = name
         request.progress("starting a kernel that does not exist", 0.5)
         try:
             await kernel.__aenter__()
@@ -76,5 +104,28 @@ class FakeProvider(KernelProviderBase):
             raise
         return Launched(channels=channels, manager=manager, interrupt_mode=self.interrupt_mode)
 
+    def find_running(self) -> Generator[RunningKernel, None, None]:
+        for manager in self.managers:
+            if manager.running:
+                kernel_type = f"{self.id}/{self._names[manager.process_id]}"
+                record = {"kernel_id": manager.kernel_id, "manager": manager.to_dict()}
+                yield RunningKernel(kernel_id=manager.kernel_id, kernel_type=kernel_type, record=record)
+
+    async def adopt(self, record: Mapping[str, Any]) -> Launched:
+        kept = record.get("manager")
+        if not isinstance(kept, Mapping) or not isinstance(kept.get("process_id"), str):
+            raise ValueError("manager: this is no record of a fake kernel")
+        for manager in self.managers:
+            if manager.running and manager.kernel is not None and manager.to_dict() == kept:
+                channels = MemoryChannels()
+                manager.kernel.serve(channels.kernel)
+                adopted = AdoptedFakeManager(manager)
+                return Launched(channels=channels, manager=adopted, interrupt_mode=self.interrupt_mode)
+        raise LaunchError(f"the kernel {record.get('kernel_id')} has ended, and cannot be adopted")
+
     async def aclose(self) -> None:
         self.closed += 1
+
+    def _require(self, name: str) -> None:
+        if name not in self.names:
+            raise NoSuchKernel(name, known=self.names, searched=["a list in a test"])

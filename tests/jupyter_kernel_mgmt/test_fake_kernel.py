@@ -472,3 +472,16 @@ async def test_an_unknown_subshell_is_an_error_and_a_known_one_runs_beside_the_m
         assert (await client._ask(beside)).content["status"] == "ok"
         unknown = await client._ask(messages.execute_request(VALUE, subshell_id="none"))
         assert unknown.content["ename"] == "UnknownSubshellError"
+
+
+async def test_a_second_client_hears_what_is_published_and_gets_only_its_own_replies() -> None:
+    """As over sockets; one that leaves is not missed."""
+    first, second = MemoryChannels(), MemoryChannels()
+    async with FakeKernel(first.kernel, behave) as kernel, KernelClient(first) as client:
+        kernel.serve(second.kernel)
+        async with KernelClient(second) as other:
+            seen = Recorder(other)
+            assert (await client.execute(VALUE)).text == "42"
+            assert {channel for channel, _ in seen.seen} == {"iopub"}
+            assert (await other.execute(VALUE)).execution_count == 2
+        assert (await client.execute(VALUE)).execution_count == 3

@@ -15,8 +15,9 @@ from jupyter_kernel_mgmt import (
     KernelTypeInfo,
     Launched,
     LaunchRequest,
+    Unsupported,
 )
-from jupyter_kernel_mgmt.testing import MemoryChannels
+from jupyter_kernel_mgmt.testing import FakeManager, MemoryChannels
 from jupyter_protocol import ConnectionInfo
 
 
@@ -115,3 +116,27 @@ def test_values_are_frozen(value: object, field: str) -> None:
     """They are shared between tasks and threads."""
     with pytest.raises(AttributeError):
         setattr(value, field, None)
+
+
+async def test_the_record_of_a_kernel_holds_its_connection_and_what_its_manager_keeps() -> None:
+    """Where it has channels of its own, the latter alone; a kernel that nobody manages has none."""
+    manager, info = FakeManager("one"), ConnectionInfo(key="hunter2")
+    channels = MemoryChannels()
+    over_zmq = Launched(manager=manager, connection_info=info, connection_file=Path("kernel.json"))
+    over_zmq.kernel_type = "fake/kernel"
+    assert over_zmq.to_dict() == {
+        "kernel_id": "one",
+        "kernel_type": "fake/kernel",
+        "connection_info": info.to_dict(),
+        "connection_file": "kernel.json",
+        "interrupt_mode": "signal",
+        "manager": {"process_id": manager.process_id},
+    }
+    otherwise = Launched(manager=manager, channels=channels).to_dict()
+    assert (otherwise["connection_info"], otherwise["manager"]) == (None, manager.to_dict())
+    with pytest.raises(Unsupported, match="without a manager"):
+        Launched(manager=None, channels=channels).to_dict()
+    with pytest.raises(Unsupported, match="KernelManagerBase keeps no record"):
+        Launched(manager=KernelManagerBase(), connection_info=info).to_dict()
+    await channels.aclose()
+    await manager.aclose()

@@ -23,7 +23,14 @@ from jupyter_kernel_mgmt import (
     Unsupported,
 )
 from jupyter_kernel_mgmt.channels import OnClosed, OnMessage
-from jupyter_kernel_mgmt.testing import FakeManager, MemoryChannels, check_manager, check_provider
+from jupyter_kernel_mgmt.testing import (
+    FakeManager,
+    FakeProvider,
+    MemoryChannels,
+    check_launcher,
+    check_manager,
+    check_provider,
+)
 from jupyter_protocol import ConnectionInfo, Message
 
 
@@ -153,3 +160,6 @@ async def check() -> None:
     await check_manager(blocking, timeout=5)
     await check_provider(Oblong(), kernel_name="rounded", launch_params={"a": 1}, takes_any_parameter=True)
     await check_provider(BlockingProvider(), timeout=5)
+    await check_provider(FakeProvider(files={"logo.svg": b""}, obstacles={"broken": "it needs R"}))
+    await check_launcher(SubprocessLauncher(["kernel"]), launch_params={"a": 1}, takes_any_parameter=True)
+    await check_launcher(lambda: SubprocessLauncher(["kernel"]), timeout=5)
