@@ -67,8 +67,8 @@ def trait_accepts_type(trait: Any, value: object) -> bool:
     wanted = getattr(trait, "klass", None) or type(trait.default_value)
     if getattr(trait, "values", None):  # an Enum takes some values of a type
         wanted = tuple({type(item) for item in trait.values})
-    if isinstance(value, bool) and wanted is not bool:
-        return False
+    if wanted is float:
+        wanted = (int, float)
     return isinstance(wanted, (type, tuple)) and isinstance(value, wanted)
 
 

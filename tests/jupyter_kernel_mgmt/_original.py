@@ -89,6 +89,7 @@ class BlockingProvider(KernelProviderBase):
     """As in 0.1: no launch parameters."""
 
     id = "old"
+    make = BlockingOld
 
     def __init__(self) -> None:
         self.launches: list[dict[str, Any]] = []
@@ -105,7 +106,7 @@ class BlockingProvider(KernelProviderBase):
             raise KeyError(name)
         self.launches.append({"cwd": cwd})
         assert self.proceed.wait(GUARD)
-        self.managers.append(BlockingOld())
+        self.managers.append(self.make())
         return dict(CONNECTION), self.managers[-1]
 
 
