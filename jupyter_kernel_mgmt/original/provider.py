@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from .. import _traits
@@ -17,6 +18,7 @@ from .._threads import in_thread, iterate_in_thread
 from ..exceptions import KernelError, LaunchError, NoSuchKernel, NoSuchResource
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase, refuse_options
+from . import names
 from .calling import awaited, call, close_unawaited
 from .manager import end_now, manager_of
 from .shape import LaunchShape, launch_shape, own_function
@@ -274,20 +276,25 @@ def _files(directory: Path) -> list[str]:
 def _deprecate(provider: object, shape: LaunchShape) -> None:
     """Warn at the provider's own code: those who call here, in the end a loop, have nothing to change."""
     kind = type(provider)
-    edits = "; ".join(f"({number}) {edit}" for number, edit in enumerate(EDITS, 1))
-    text = f"{kind.__module__}.{kind.__qualname__} is a provider in the original shape; to change it: {edits}"
-    function = own_function(provider, shape.method)
-    if function is None:
-        warnings.warn(text, DeprecationWarning, stacklevel=3)
-        return
-    code = inspect.unwrap(function).__code__
+    functions = (item for item in vars(kind).values() if isinstance(item, FunctionType))
+    first = next(functions, None) or own_function(provider, shape.method)
+    assert first is not None, "it has the shape of a launch"
+    code = inspect.unwrap(first).__code__
     module = sys.modules.get(kind.__module__)
     registry = None if module is None else vars(module).setdefault("__warningregistry__", {})
     warnings.warn_explicit(
-        text,
+        _note(kind),
         DeprecationWarning,
         code.co_filename,
         code.co_firstlineno,
         module=kind.__module__,
         registry=registry,
     )
+
+
+def _note(kind: type) -> str:
+    if kind.__module__ == names.__name__:
+        return f"discovery.{kind.__name__} is in the original shape; use jupyter_kernel_mgmt.{kind.__name__}"
+    edits = "; ".join(f"({number}) {edit}" for number, edit in enumerate(EDITS, 1))
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    return f"{name} is a provider in the original shape; to change it: {edits}"
