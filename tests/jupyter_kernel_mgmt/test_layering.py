@@ -46,6 +46,7 @@ PROGRAMS = {"subproc/start_ipykernel.py": {"ipykernel", "zmq"}}
 EXTRAS = {
     "cli": COMMAND,
     "notebook": {"nbformat"},
+    "_traits.py": {"traitlets"},
     "notebook/nbconvert.py": {"nbconvert", "nbclient", "traitlets"},
     "notebook/papermill.py": {"papermill", "nbclient"},
 }
