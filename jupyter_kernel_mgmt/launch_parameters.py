@@ -61,6 +61,8 @@ class LaunchParameters:
         properties = schema.setdefault("properties", {})
         if schema["type"] != "object":
             raise BadParameters(f"parameters must be the schema of an object, not of type {schema['type']!r}")
+        if "$ref" in schema:  # it would hide the properties from the validator, and so what limits them
+            raise BadParameters("parameters: $ref cannot stand beside the properties; it can within them")
         if not isinstance(properties, Mapping):
             raise BadParameters(f"parameters: properties must be an object, not {properties!r}")
         for name, part in properties.items():

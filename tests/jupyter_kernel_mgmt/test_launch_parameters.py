@@ -84,6 +84,7 @@ def test_without_a_schema_nothing_is_declared() -> None:
         ({"properties": 5}, "properties must be an object, not 5"),
         ({"properties": {"x": 5}}, "the schema of 'x' must be an object, not 5"),
         ({"properties": {}, "x": {}, "type": "string"}, "the schema of an object, not of type 'string'"),
+        ({**JEP, "$ref": "#/definitions/a", "definitions": {"a": {}}}, "\\$ref cannot stand beside the prop"),
         ({"x": {"type": "text"}}, "this is no JSON Schema: Unknown type"),
         ({"properties": {}, "required": "x"}, "this is no JSON Schema: required"),
         ({"x": {"$ref": "http://localhost:1/x"}}, "nothing is fetched"),
