@@ -8,6 +8,7 @@ items are limited; objects without ``additionalProperties`` whose properties are
 Source: JEP 87, "Checking secure kernelspecs"; JSON Schema draft 7.
 """
 
+import copy
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
@@ -46,7 +47,7 @@ def compiled(schema: Mapping[str, Any]) -> Callable[[Any], Any]:
     formats = {nested["format"] for nested in _all_schemas(schema) if isinstance(nested.get("format"), str)}
     try:
         check: Callable[[Any], Any] = fastjsonschema.compile(
-            {**schema, "$schema": _DRAFT},
+            {**copy.deepcopy(dict(schema)), "$schema": _DRAFT},  # it rewrites references where they stand
             handlers=dict.fromkeys(("http", "https", "ftp", "file", "data"), _refuse_to_fetch),
             formats=dict.fromkeys(formats - CHECKED_FORMATS, _take_anything),
         )

@@ -57,10 +57,12 @@ class LaunchParameters:
         all_are_schemas = all(isinstance(value, Mapping | bool) for value in given.values())
         if given and all_are_schemas and not _HOLD_SCHEMAS & given.keys():
             given = {"properties": given}
-        schema = {**copy.deepcopy(dict(given)), "type": given.get("type", "object")}
+        schema = {**given, "type": given.get("type", "object")}
         properties = schema.setdefault("properties", {})
         if schema["type"] != "object":
             raise BadParameters(f"parameters must be the schema of an object, not of type {schema['type']!r}")
+        if "$ref" in schema:  # it would hide the properties from the validator, and so what limits them
+            raise BadParameters("parameters: $ref cannot stand beside the properties; it can within them")
         if not isinstance(properties, Mapping):
             raise BadParameters(f"parameters: properties must be an object, not {properties!r}")
         for name, part in properties.items():
@@ -142,7 +144,7 @@ class LaunchParameters:
     def _explain(self, error: Exception, given: Mapping[str, Any]) -> str:
         """The text for a value that does not follow the schema, from the validator's error."""
         path = str(getattr(error, "name", None) or "data")
-        name = max((n for n in {*self.names, *given} if _leads_to(n, path)), key=len, default="")
+        name = max((n for n in {*self.names, *given} if _leads_to(n, path)), default="")
         if not name:
             text = str(error)
             says = text.removeprefix("data ") if path == "data" and text.startswith("data ") else ""

@@ -1,5 +1,6 @@
 """What a kernel type says of its parameters, and what becomes of those that are given."""
 
+import copy
 import json
 import subprocess
 import sys
@@ -83,6 +84,7 @@ def test_without_a_schema_nothing_is_declared() -> None:
         ({"properties": 5}, "properties must be an object, not 5"),
         ({"properties": {"x": 5}}, "the schema of 'x' must be an object, not 5"),
         ({"properties": {}, "x": {}, "type": "string"}, "the schema of an object, not of type 'string'"),
+        ({**JEP, "$ref": "#/definitions/a", "definitions": {"a": {}}}, "\\$ref cannot stand beside the prop"),
         ({"x": {"type": "text"}}, "this is no JSON Schema: Unknown type"),
         ({"properties": {}, "required": "x"}, "this is no JSON Schema: required"),
         ({"x": {"$ref": "http://localhost:1/x"}}, "nothing is fetched"),
@@ -113,6 +115,24 @@ def test_values_are_those_given_and_the_defaults(
 ) -> None:
     """All of them, also those that no command has a place for."""
     assert parameters(schema).resolve(given_) == values
+
+
+def test_references_are_followed_within_the_schema() -> None:
+    """Whatever it is called, and as often as it is read."""
+    metadata = {
+        "parameters": {
+            "$id": "https://example.org/parameters",
+            "properties": {"x": {"$ref": "#/definitions/size"}},
+            "definitions": {"size": {"type": "integer"}},
+        }
+    }
+    before = copy.deepcopy(metadata)
+    for _ in range(2):
+        found = LaunchParameters.from_metadata(metadata)
+        assert found.resolve({"x": 1}) == {"x": 1}
+        with pytest.raises(Unsupported, match="'x' must be integer"):
+            found.resolve({"x": "y"})
+    assert metadata == before
 
 
 def test_what_is_given_and_the_schema_stay_as_they_are() -> None:

@@ -150,6 +150,13 @@ def test_it_is_read_as_draft_7_whatever_it_says(draft: object) -> None:
         compiled({"$schema": draft, "properties": {"x": {"const": 1}}})({"x": 2})
 
 
+def test_nothing_is_fetched_wherever_it_is_named() -> None:
+    """Also where no schema should stand."""
+    schema = {"properties": {"x": {"$ref": "#/elsewhere"}}, "elsewhere": {"$ref": "http://localhost:1/"}}
+    with pytest.raises(ValueError, match="http://localhost:1/ is not fetched"):
+        compiled(schema)
+
+
 def test_formats_for_forms_are_no_errors() -> None:
     """They say how a text is to be asked for."""
     schema = {"properties": {"x": {"type": "string", "format": "password"}}}
