@@ -15,6 +15,12 @@ def is_configurable(provider: object) -> bool:
     return traitlets is not None and isinstance(provider, traitlets.Configurable)
 
 
+def is_config(config: object) -> bool:
+    """Whether it is a traitlets ``Config``. Imports nothing, likewise."""
+    traitlets = sys.modules.get("traitlets.config.loader")
+    return traitlets is not None and isinstance(config, traitlets.Config)
+
+
 def apply_config(provider: Any, options: Mapping[str, Any]) -> None:
     """Set the configurable traits of a provider from options, whose names may have - for _.
 

@@ -14,7 +14,7 @@ from ..providerbase import BlockingProviderBase, KernelProviderBase
 from .arrangement import Arrangement
 from .changes import Changes
 from .configuration import Configuration
-from .configuring import configure
+from .configuring import as_configuration, configure
 from .entry_points import installed_providers
 from .names import split_kernel_type
 from .refreshing import INTERVAL, UNWATCHED_INTERVAL, keep_fresh
@@ -37,10 +37,11 @@ CLOSE_TIMEOUT = 5.0
 class KernelFinder:
     """Holds providers, each loaded when it is first needed, and belongs to one loop.
 
-    ``providers`` are instances of `KernelProviderBase` or `BlockingProviderBase`. ``config`` is a
-    `Configuration` or what could be in its file, ``search_timeout`` how many seconds each provider may search
-    (by default what is configured, or `SEARCH_TIMEOUT`). An async context manager; `aclose` closes the
-    providers.
+    ``providers`` are instances of `KernelProviderBase` or `BlockingProviderBase`; those written for the first
+    version of this package still work, with a `DeprecationWarning`. ``config`` is a `Configuration`, what
+    could be in its file, or a traitlets ``Config`` with a section for each provider's class.
+    ``search_timeout`` is how many seconds each provider may search (by default what is configured, or
+    `SEARCH_TIMEOUT`). An async context manager; `aclose` closes the providers.
 
     Raises `TypeError` for a provider without an id or without a method it needs, `ValueError` for two with
     the same id, `BadConfiguration` for options that cannot be meant.
@@ -53,7 +54,7 @@ class KernelFinder:
         config: Configuration | Mapping[str, Any] | None = None,
         search_timeout: float | None = None,
     ) -> None:
-        self._config = config if isinstance(config, Configuration) else Configuration(config)
+        self._config = as_configuration(config)
         options = self._config.finder
         self.search_timeout = search_timeout or options.search_timeout or SEARCH_TIMEOUT
         self._arrangement = Arrangement(hide=options.hide, order=options.order, rename=options.rename)
@@ -61,8 +62,8 @@ class KernelFinder:
         self._problems: tuple[Problem, ...] = ()
         self._slots = []
         for provider in providers:
-            configure(provider, self._config)
             accepted = accept(provider)
+            configure(accepted, self._config)
             self._slots.append(Slot(accepted.id, provider=accepted))
         self._tasks: set[asyncio.Task[None]] = set()
         self._refresh: asyncio.Task[None] | None = None

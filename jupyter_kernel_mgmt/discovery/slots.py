@@ -8,13 +8,14 @@ from .._threads import in_thread
 from ..exceptions import NoSuchProvider
 from ..launching import KernelTypeInfo
 from ..managerbase import missing_methods
+from ..original import adapt, is_original
 from ..providerbase import REQUIRED, BlockingProviderBase, KernelProviderBase
 from .entry_points import LoadProvider
 from .times import Times
 
 AnyProvider = KernelProviderBase | BlockingProviderBase
 
-Configure = Callable[[AnyProvider], None]
+Configure = Callable[[KernelProviderBase], None]
 """Gives a provider its options; raises what is wrong with them."""
 
 RETRY_AFTER = 30.0
@@ -103,19 +104,23 @@ class Slot:
     async def _load_provider(self) -> KernelProviderBase:
         assert self._load is not None, "a slot has a provider or a way to load one"
         load = self._load
-        made = await in_thread(lambda: load()(), name=f"load-provider-{self.id}")
-        if self._configure is not None:
-            self._configure(made)
-        provider = accept(made)
+        provider = accept(await in_thread(lambda: load()(), name=f"load-provider-{self.id}"))
         if provider.id != self.id:
             raise TypeError(f"its entry point is called {self.id!r} and its id is {provider.id!r}")
+        if self._configure is not None:
+            self._configure(provider)
         self.provider = provider
         return provider
 
 
 def accept(provider: AnyProvider) -> KernelProviderBase:
-    """Check what a class must have, and adapt one that blocks. Raises `TypeError`, naming what is missing."""
+    """Check what a class must have, and adapt one that blocks, or is in the original shape.
+
+    Raises `TypeError`, naming what is missing.
+    """
     kind = type(provider)
+    if is_original(provider):
+        return adapt(provider)
     base = BlockingProviderBase if isinstance(provider, BlockingProviderBase) else KernelProviderBase
     if not isinstance(provider, base):
         raise TypeError(f"{kind.__name__} is neither a KernelProviderBase nor a BlockingProviderBase")
