@@ -16,12 +16,13 @@ from .activation import difference
 SHELLS = ("bash", "sh")
 """What runs them, the first that is there: they are meant for sh, and many are written for bash."""
 
-PASSING = ("_", "SHLVL", "PWD", "OLDPWD", MARK)
+PASSING = ("_", "SHLVL", "PWD", "OLDPWD", "JPY_PARENT_PID", MARK)
 """What a shell changes by being one, and what our own helper adds."""
 
 _TELL = """\
 import os, sys
-mark = sys.argv[1].encode()
+mark, locale = sys.argv[1].encode(), sys.argv[2]
+if not locale: os.environb.pop(b"LC_CTYPE", None)  # Python itself sets it
 os.write(1, mark + b"".join(b"%b=%b\\0" % item for item in os.environb.items()) + mark)
 """
 
@@ -29,7 +30,7 @@ _SOURCE = """\
 _jkm_python=$1 _jkm_tell=$2 _jkm_mark=$3
 shift 3
 for _jkm_script do . "$_jkm_script"; done
-exec "$_jkm_python" -I -S -c "$_jkm_tell" "$_jkm_mark"
+exec "$_jkm_python" -I -S -c "$_jkm_tell" "$_jkm_mark" "${LC_CTYPE-}"
 """
 
 
@@ -64,8 +65,8 @@ async def _run(argv: Sequence[str], variables: Mapping[str, str]) -> bytes:
     """Run it to its end with just these variables; returns all that it wrote."""
     # A file without a name: no pipe that somebody holds open, no limit, and nothing to remove.
     with tempfile.TemporaryFile() as written:
-        async with await Agent.start(isolated=True, env=variables) as agent:
-            process = await agent.spawn(argv, stdout=written.fileno())
+        async with await Agent.start(isolated=True) as agent:
+            process = await agent.spawn(argv, env=dict(variables), inherit=False, stdout=written.fileno())
             await process.wait()
         written.seek(0)
         return written.read()
