@@ -1,7 +1,10 @@
 """All environments, each once."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from jupyter_kernel_mgmt.providers.environments.disk import Disk
 from jupyter_kernel_mgmt.providers.environments.survey import survey
@@ -66,3 +69,28 @@ def test_a_mark_that_is_not_there_yet_is_looked_at(tmp_path: Path) -> None:
     assert survey(places(tmp_path, cwd=tmp_path / "p"), disk) == []
     assert {half / "pyvenv.cfg", half / "conda-meta", tmp_path / ".venvs"} <= disk.looked
     assert tmp_path / "p" / ".venv" / "pyvenv.cfg" in disk.looked
+
+
+@pytest.mark.parametrize(
+    "text", ["/no\0path", "/" + "x" * 5000, "/a/" * 2000, "\ud800", "/proc/self/fd/999", "/dev/zero"]
+)
+def test_paths_that_cannot_be_are_passed_over(tmp_path: Path, text: str) -> None:
+    """They come from other people's files, and hide nothing."""
+    note = tmp_path / ".conda" / "environments.txt"
+    note.parent.mkdir()
+    note.write_bytes(f"{text}\n".encode(errors="surrogatepass"))
+    good = venv(tmp_path / ".venvs" / "a")
+    (good / ".project").write_bytes(note.read_bytes())
+
+    assert [one.prefix for one in survey(places(tmp_path), Disk())] == [good]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+def test_directories_that_may_not_be_read_are_passed_over(tmp_path: Path) -> None:
+    """Those of others, above all."""
+    closed = tmp_path / ".venvs" / "closed"
+    venv(closed).chmod(0)
+    try:
+        assert survey(places(tmp_path, cwd=closed / "x"), Disk()) == []
+    finally:
+        closed.chmod(0o700)

@@ -10,6 +10,8 @@ LARGEST = 1 << 20
 class Disk:
     """Reads for one search, in one thread. What cannot be read is not there; it may come to be.
 
+    Paths come from other people's files: one that no file can have is not there either.
+
     ``looked`` is what the answers depended on: as long as the times of these do not change, the same search
     finds the same.
     """
@@ -24,7 +26,7 @@ class Disk:
             self.looked.add(directory)
             try:
                 names = sorted(os.listdir(directory))  # noqa: PTH208 - names are wanted, of many directories
-            except OSError:
+            except (OSError, ValueError):
                 names = []
             self._names[directory] = names
         return self._names[directory]
@@ -34,11 +36,23 @@ class Disk:
         self.looked.add(path)
         return os.path.exists(path)  # noqa: PTH110 - unlike pathlib's it raises for no path at all
 
+    def is_file(self, path: Path) -> bool:
+        """Whether a file is there, or a link to one."""
+        self.looked.add(path)
+        return os.path.isfile(path)  # noqa: PTH113 - unlike pathlib's it raises for no path at all
+
+    def real(self, path: Path) -> str:
+        """The path without links, to tell what is the same."""
+        try:
+            return os.path.realpath(path)
+        except (OSError, ValueError):
+            return str(path)
+
     def text(self, file: Path) -> str:
         """The content; empty for what cannot be read."""
         self.looked.add(file)
         try:
             with file.open("rb") as opened:
                 return opened.read(LARGEST).decode("utf-8", "replace")
-        except OSError:
+        except (OSError, ValueError):
             return ""

@@ -38,4 +38,4 @@ class Environment:
 
 def name_of(prefix: Path) -> str:
     """The directory's name, or that of the project where it has none of its own."""
-    return prefix.parent.name if prefix.name in PROJECT_NAMES else prefix.name
+    return (prefix.parent.name if prefix.name in PROJECT_NAMES else "") or prefix.name

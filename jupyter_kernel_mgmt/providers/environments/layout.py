@@ -40,8 +40,8 @@ def executable(prefix: Path, names: tuple[str, ...], disk: Disk, *, conda: bool)
 
 def what_is_wrong(program: Path) -> str:
     """Why a program cannot be run; empty if it can, as far as its file tells."""
-    if program.exists():
-        if program.is_file() and os.access(program, os.X_OK):
+    if os.path.exists(program):  # noqa: PTH110 - pathlib's raises where a directory may not be read
+        if os.path.isfile(program) and os.access(program, os.X_OK):  # noqa: PTH113
             return ""
         return f"its interpreter {program} may not be executed"
     if not os.path.lexists(program):

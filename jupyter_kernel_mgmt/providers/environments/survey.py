@@ -18,7 +18,7 @@ def survey(places: Places, disk: Disk, kinds: Collection[Kind] = KINDS) -> list[
     """
     found: dict[str, Environment] = {}
     for prefix in _candidates(places, disk):
-        real = os.path.realpath(prefix)
+        real = disk.real(prefix)
         if real not in found:
             environment = read_conda(prefix, disk) or read_venv(prefix, places, disk)
             if environment is not None:
@@ -39,5 +39,6 @@ def _candidates(places: Places, disk: Disk) -> Iterator[Path]:
 
 def _projects(places: Places) -> list[Path]:
     parents = () if places.cwd is None else (places.cwd, *places.cwd.parents)
-    roots = {path for path in parents if any((path / mark).exists() for mark in REPOSITORY)}
+    # Not by the disk: a repository's directory changes all the time, and is not what is looked for.
+    roots = {path for path in parents if any(os.path.exists(path / mark) for mark in REPOSITORY)}  # noqa: PTH110
     return project_directories(places, frozenset(roots))
