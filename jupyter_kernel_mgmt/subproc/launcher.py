@@ -42,6 +42,8 @@ class SubprocessLauncher(KernelLauncherBase):
 
     ipykernel's module is started by a program of this package, so that its output has no limit of 1,000
     messages, above which it would drop what nobody has read yet.
+
+    ``changes`` are made to the inherited variables first, and not replaced in; None removes one.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class SubprocessLauncher(KernelLauncherBase):
         fields: Mapping[str, str] | None = None,
         helpers: LocalHelpers | None = None,
         allow_unconstrained: bool = False,
+        changes: Mapping[str, str | None] | None = None,
     ) -> None:
         self.argv = tuple(argv)
         self.kernel_name = kernel_name
@@ -65,6 +68,7 @@ class SubprocessLauncher(KernelLauncherBase):
         self.protocol_version = protocol_version
         self.fields = dict(fields or {})
         self.allow_unconstrained = allow_unconstrained
+        self.changes = dict(changes or {})
         self._can_fork = helpers is not None  # a server for one kernel would only cost time
         self._helpers = helpers or LocalHelpers()
 
@@ -147,7 +151,7 @@ class SubprocessLauncher(KernelLauncherBase):
         if isinstance(what, str):
             return what
         mark = f"{request.kernel_id}:{secrets.token_hex(8)}"
-        env = kernel_environment(os.environ, spec, request.env, request.env_policy, mark=mark)
+        env = self._environment(spec, request, mark)
         try:
             return await fork(self._helpers.forkservers, what, request, place, env, mark)
         except (LaunchError, OSError, RuntimeError) as error:
@@ -158,7 +162,7 @@ class SubprocessLauncher(KernelLauncherBase):
     ) -> SubprocessManager:
         ward = self._helpers.guard.ward(request.kernel_id)
         try:
-            env = kernel_environment(os.environ, spec, request.env, request.env_policy, mark=ward.mark)
+            env = self._environment(spec, request, ward.mark)
             started = start(argv, env=env, cwd=request.cwd, output=request.output)
             try:
                 ward.started(started.process.pid)
@@ -172,6 +176,11 @@ class SubprocessLauncher(KernelLauncherBase):
             if isinstance(error, OSError | RuntimeError):  # no descriptor or no thread to be had
                 raise LaunchError(f"the kernel's process cannot be watched: {error}") from error
             raise
+
+    def _environment(self, spec: Mapping[str, str], request: LaunchRequest, mark: str) -> dict[str, str]:
+        return kernel_environment(
+            os.environ, spec, request.env, request.env_policy, mark=mark, changes=self.changes
+        )
 
     def _place(self, request: LaunchRequest) -> Place:
         """The place of the kernel that this one follows, or a new one."""

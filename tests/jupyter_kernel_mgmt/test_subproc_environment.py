@@ -81,6 +81,25 @@ def test_what_a_kernelspec_names_it_gets() -> None:
     assert made["PATH"] == "/opt:/bin"
 
 
+@pytest.mark.parametrize(
+    ("changes", "spec", "policy", "expected"),
+    [
+        ({"LANG": None, "PATH": "/e:$HOME"}, {}, "inherit", {"HOME": "/home/u", "PATH": "/e:$HOME"}),
+        ({"NO_SUCH": None, "A": "1"}, {}, "replace", {"A": "1"}),
+        ({"A": "1", "HOME": None}, {"B": "$A $HOME"}, [], {"A": "1", "B": "1 $HOME"}),
+        ({"A": "1"}, {"A": "2$A"}, [], {"A": "21"}),
+        ({"PYTHONEXECUTABLE": None}, {}, ["LANG"], {"LANG": "C"}),
+    ],
+)
+def test_changes_are_made_to_what_is_inherited(
+    changes: dict[str, str | None], spec: dict[str, str], policy: Any, expected: dict[str, str]
+) -> None:
+    """As they are, before the kernelspec's, whose values see them; None removes a variable."""
+    made = kernel_environment(INHERITED, spec, {}, policy, changes=changes)
+
+    assert made == expected | {"JPY_PARENT_PID": str(os.getpid())}
+
+
 def test_a_policy_that_is_none_is_refused() -> None:
     """A misspelled name would otherwise be a collection of letters."""
     with pytest.raises(Unsupported, match="'inherits' is not") as caught:

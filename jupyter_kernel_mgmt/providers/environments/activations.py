@@ -1,0 +1,88 @@
+"""`Activations`: what activating each environment changes, computed once for each state of its files."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..._threads import in_thread
+from ...subproc.environment import changed
+from .activation import Changes, activation, activation_scripts, variable_files
+from .environment import Environment
+from .scripts import changes_of_scripts
+
+_Times = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """What came of it, and all that it depends on."""
+
+    environment: Environment
+    variables: Mapping[str, str]
+    times: _Times
+    changes: Changes
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the files say, and the scripts that there are."""
+
+    times: _Times
+    changes: Changes
+    scripts: tuple[Path, ...]
+
+
+class Activations:
+    """Kept in memory, by prefix. Belongs to one loop; nothing is left to close."""
+
+    def __init__(self) -> None:
+        self._computed: dict[Path, _Computed] = {}
+        self._locks: dict[Path, asyncio.Lock] = {}
+
+    async def changes(
+        self, environment: Environment, variables: Mapping[str, str], *, timeout: float
+    ) -> Changes:
+        """What activating changes in these variables. Those who ask at the same time share the work.
+
+        A shell runs only where packages of conda have scripts, for ``timeout`` seconds at most. Raises
+        `LaunchError` where these fail. Cancelling leaves nothing behind; who else waits begins anew.
+        """
+        async with self._locks.setdefault(environment.prefix, asyncio.Lock()):
+            read = await in_thread(lambda: _read(environment, variables), name="read-activation")
+            known = self._computed.get(environment.prefix)
+            if known is not None and known == _Computed(environment, variables, read.times, known.changes):
+                return known.changes
+            changes = dict(read.changes)
+            if read.scripts:
+                active = changed(variables, changes)
+                changes |= await changes_of_scripts(read.scripts, active, timeout=timeout)
+            self._computed[environment.prefix] = _Computed(environment, dict(variables), read.times, changes)
+            return changes
+
+    def forget(self) -> None:
+        """Compute all anew."""
+        self._computed.clear()
+
+
+def _read(environment: Environment, variables: Mapping[str, str]) -> _Read:
+    files: list[Path] = []
+    scripts: list[Path] = []
+    if environment.is_conda:
+        scripts = [] if sys.platform == "win32" else activation_scripts(environment.prefix)
+        files = [*variable_files(environment.prefix), *scripts]
+    # The times first: what changes while it is read is read again.
+    times = _times(files)
+    return _Read(times, activation(environment, variables), tuple(scripts))
+
+
+def _times(files: list[Path]) -> _Times:
+    found = []
+    for file in files:
+        try:
+            status = file.stat()
+        except OSError:
+            continue
+        found.append((str(file), status.st_mtime_ns, status.st_size))
+    return tuple(found)

@@ -1,0 +1,233 @@
+"""The kernels inside of an environment: by kernelspecs, by packages, or not yet. Reads files only."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...kernelspec import KERNEL_NAME, BadKernelSpec, KernelSpec, read_kernelspec
+from ...launching import InterruptMode
+from ...subproc.ipykernel import START_IPYKERNEL, own_arguments
+from . import conda
+from .advice import broken, without_ipykernel, without_irkernel
+from .disk import Disk
+from .environment import Environment
+from .layout import (
+    executable,
+    package_version,
+    script_directories,
+    shared_packages,
+    site_packages,
+    version_of_directories,
+    what_is_wrong,
+    with_path_files,
+)
+
+PYTHON, R = "python3", "ir"
+"""The kernels that need no kernelspec, by the names that theirs would have."""
+
+CURVE_VERSION = 7  # of ipykernel: the first that can encrypt
+R_CODE = "IRkernel::main()"
+KERNELS = ("share", "jupyter", "kernels")
+_PYTHON_NAME = re.compile(r"python(\d+(\.\d+)?)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InnerKernel:
+    """A kernel of one environment. ``argv`` begins with an absolute path wherever one is known.
+
+    ``title`` is what it is called inside of it. ``directory`` holds its kernelspec, or None, and
+    ``resources``. ``obstacle`` says why it cannot be launched; empty for one that can.
+    """
+
+    name: str
+    title: str
+    language: str
+    version: str
+    argv: tuple[str, ...]
+    directory: Path | None = None
+    resources: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    interrupt_mode: InterruptMode = "signal"
+    protocol_version: str = ""
+    obstacle: str = ""
+
+
+def kernels_inside(environment: Environment, disk: Disk) -> Iterator[InnerKernel | BadKernelSpec]:
+    """Each kernel, launchable or not: those of kernelspecs first; errors stand in the place of bad ones."""
+    python = _Python.of(environment, disk)
+    languages: set[str] = set()
+    names: set[str] = set()
+    for directory in _kernelspecs(environment.prefix, disk):
+        try:
+            spec = read_kernelspec(directory)
+        except BadKernelSpec as error:
+            yield error
+            continue
+        if spec.name not in names:
+            languages.add(spec.language.lower())
+            names.add(spec.name)
+            yield _of_spec(spec, environment, python, disk)
+    if python is not None and "python" not in languages and PYTHON not in names:
+        yield python.kernel(environment)
+    if "r" not in languages and R not in names:
+        yield from _r(environment, disk)
+
+
+@dataclass(frozen=True, slots=True)
+class _Python:
+    """The Python of an environment: its program, its version, and that of its ipykernel (None: none)."""
+
+    program: Path
+    version: str
+    ipykernel: str | None
+    wrong: str
+
+    @classmethod
+    def of(cls, environment: Environment, disk: Disk) -> "_Python | None":
+        program = executable(environment.prefix, ("python", "python3"), disk, conda=environment.is_conda)
+        if program is None:
+            if environment.is_conda and not environment.python:
+                return None  # a prefix for other things
+            directory = script_directories(environment.prefix, conda=environment.is_conda)[0]
+            program = directory / ("python.exe" if sys.platform == "win32" else "python")
+        version = environment.python or version_of_directories(environment.prefix, disk)
+        directories = with_path_files(site_packages(environment.prefix, version, disk), disk)
+        if environment.base is not None:
+            directories += shared_packages(environment.base, version, disk)
+        wrong = what_is_wrong(program)
+        return cls(program, version, package_version(directories, "ipykernel", disk), wrong)
+
+    def obstacle(self, environment: Environment) -> str:
+        if self.wrong:
+            return broken(environment, self.wrong)
+        return without_ipykernel(environment, self.program) if self.ipykernel is None else ""
+
+    def kernel(self, environment: Environment) -> InnerKernel:
+        return InnerKernel(
+            name=PYTHON,
+            title=_with_version("Python", self.version),
+            language="python",
+            version=self.version,
+            argv=(str(self.program), START_IPYKERNEL, "-f", "{connection_file}"),
+            metadata=ipykernel_metadata(self.ipykernel or ""),
+            obstacle=self.obstacle(environment),
+        )
+
+
+def ipykernel_metadata(version: str) -> dict[str, Any]:
+    """As in the kernelspec that ipykernel of this version installs; and how it can be reached."""
+    major = version.partition(".")[0]
+    curve = major.isdecimal() and int(major) >= CURVE_VERSION
+    return {
+        "debugger": True,
+        "supported_transports": ["ipc", "own-ports"],
+        **({"supported_encryption": ["curve"]} if curve else {}),
+    }
+
+
+def _kernelspecs(prefix: Path, disk: Disk) -> Iterator[Path]:
+    directory = prefix.joinpath(*KERNELS)
+    for name in disk.names(directory):
+        if KERNEL_NAME.fullmatch(name) and disk.exists(directory / name / "kernel.json"):
+            yield directory / name
+
+
+def _of_spec(spec: KernelSpec, environment: Environment, python: _Python | None, disk: Disk) -> InnerKernel:
+    """A kernelspec's kernel, its program looked up in the environment that it belongs to."""
+    argv = _located(spec.argv, environment, disk)
+    own = python if python is not None and _same_program(argv[0], python.program) else None
+    title = spec.display_name
+    if own is not None and spec.name == PYTHON:
+        title = _with_version("Python", own.version)
+    return InnerKernel(
+        name=spec.name,
+        title=title,
+        language=spec.language,
+        version=own.version if own is not None else _language_version(spec, environment, disk),
+        argv=argv,
+        directory=spec.directory,
+        resources=tuple(name for name in disk.names(spec.directory) if disk.is_file(spec.directory / name)),
+        env=spec.env,
+        metadata=spec.metadata,
+        interrupt_mode=spec.interrupt_mode,
+        protocol_version=spec.protocol_version,
+        obstacle=_obstacle(spec, argv, environment, own),
+    )
+
+
+def _obstacle(spec: KernelSpec, argv: tuple[str, ...], environment: Environment, own: _Python | None) -> str:
+    """Why that cannot be launched; ``own`` is the environment's Python where that is to run it."""
+    provisioner = spec.metadata.get("kernel_provisioner")
+    if provisioner is not None and not _is_local(provisioner):
+        return f"its kernelspec asks for {provisioner!r}, which jupyter_client alone can run"
+    if own is not None and own_arguments(argv) is not None:
+        return own.obstacle(environment)
+    if shutil.which(argv[0]) is None:
+        file = spec.directory / "kernel.json"
+        return broken(environment, f"its kernelspec {file} names {argv[0]}, which cannot be executed")
+    return ""
+
+
+def _is_local(provisioner: object) -> bool:
+    return isinstance(provisioner, dict) and provisioner.get("provisioner_name") == "local-provisioner"
+
+
+def _located(argv: tuple[str, ...], environment: Environment, disk: Disk) -> tuple[str, ...]:
+    """The command with the path of the environment's own program, where it has one of that name.
+
+    A Python is always its own, there or not: another one would not have its packages.
+    """
+    if os.path.dirname(argv[0]):  # noqa: PTH120 - a text of a kernelspec
+        return argv
+    is_python = _PYTHON_NAME.fullmatch(argv[0]) is not None
+    names = (argv[0], *(("python", "python3") if is_python else ()))
+    found = executable(environment.prefix, names, disk, conda=environment.is_conda)
+    if found is None and is_python:
+        found = script_directories(environment.prefix, conda=environment.is_conda)[0] / "python"
+    return argv if found is None else (str(found), *argv[1:])
+
+
+def _same_program(name: str, program: Path) -> bool:
+    """Whether that is this Python, by any of its names; never resolved, as what it is depends on its path."""
+    return Path(name).parent == program.parent and Path(name).name.startswith("python")
+
+
+def _r(environment: Environment, disk: Disk) -> Iterator[InnerKernel]:
+    program = executable(environment.prefix, ("R",), disk, conda=environment.is_conda)
+    if program is None:
+        return
+    library = environment.prefix / "lib" / "R"
+    packages = [library / name / "IRkernel" / "DESCRIPTION" for name in ("library", "site-library")]
+    there = any(disk.exists(path) for path in packages)
+    version = _r_version(environment, disk)
+    obstacle = "" if there else without_irkernel(environment, program)
+    if wrong := what_is_wrong(program):
+        obstacle = broken(environment, wrong)
+    yield InnerKernel(
+        name=R,
+        title=_with_version("R", version),
+        language="R",
+        version=version,
+        argv=(str(program), "--slave", "-e", R_CODE, "--args", "{connection_file}"),
+        metadata={"supported_transports": ["ipc"]},
+        obstacle=obstacle,
+    )
+
+
+def _r_version(environment: Environment, disk: Disk) -> str:
+    return conda.package_version(disk.names(environment.prefix / conda.META), "r-base")
+
+
+def _language_version(spec: KernelSpec, environment: Environment, disk: Disk) -> str:
+    return _r_version(environment, disk) if spec.language.lower() == "r" else ""
+
+
+def _with_version(language: str, version: str) -> str:
+    """``Python 3.11``: the third number is for nobody's choice."""
+    return " ".join([language, *(".".join(version.split(".")[:2]) for _ in [0] if version)])

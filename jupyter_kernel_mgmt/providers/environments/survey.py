@@ -1,0 +1,44 @@
+"""All environments there are, each once. Runs in a thread; reads file names and a few small files."""
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from .conda import conda_candidates, pixi_candidates, read_conda
+from .disk import Disk
+from .environment import KINDS, Environment, Kind
+from .places import REPOSITORY, Places, project_directories
+from .venvs import project_candidates, read_venv, venv_candidates
+
+
+def survey(places: Places, disk: Disk, kinds: Collection[Kind] = KINDS) -> list[Environment]:
+    """The environments of these kinds: those of the project first, then the user's, each in order.
+
+    One that can be reached by several paths is taken by the first.
+    """
+    found: dict[str, Environment] = {}
+    for prefix in _candidates(places, disk):
+        real = disk.real(prefix)
+        if real not in found:
+            environment = read_conda(prefix, disk) or read_venv(prefix, places, disk)
+            if environment is not None:
+                found[real] = environment
+    return [environment for environment in found.values() if environment.kind in kinds]
+
+
+def _candidates(places: Places, disk: Disk) -> Iterator[Path]:
+    for project in _projects(places):
+        yield from project_candidates(project, places)
+        yield from pixi_candidates(project, disk)
+    for root in places.roots:
+        yield root
+        yield from (root / name for name in disk.names(root))
+    yield from venv_candidates(places, disk)
+    yield from conda_candidates(places, disk)
+
+
+def _projects(places: Places) -> list[Path]:
+    parents = () if places.cwd is None else (places.cwd, *places.cwd.parents)
+    # Not by the disk: a repository's directory changes all the time, and is not what is looked for.
+    roots = {path for path in parents if any(os.path.exists(path / mark) for mark in REPOSITORY)}  # noqa: PTH110
+    return project_directories(places, frozenset(roots))
