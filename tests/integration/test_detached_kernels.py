@@ -78,8 +78,12 @@ async def test_a_kernel_outlives_its_application_and_is_taken_up_by_another(
     provider: "DetachedProvider",
     run_until: Callable[..., Awaitable[Any]],
     descendants: Callable[[], dict[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is found, adopted, used, interrupted and ended there; nothing of it is left then."""
+    monkeypatch.setenv(
+        "JPY_PARENT_PID", str(os.getpid())
+    )  # as in a notebook: with it kernels watch their parent
     arguments = (sys.executable, "-W", "error", "-c", START, str(provider.directory), end)
     process = await asyncio.create_subprocess_exec(*arguments, stderr=asyncio.subprocess.PIPE)
     _, errors = await process.communicate()
@@ -96,6 +100,7 @@ async def test_a_kernel_outlives_its_application_and_is_taken_up_by_another(
     assert adopted.manager is not None
     async with connect(adopted) as kernel:
         assert (await kernel.execute("x")).text == "42"
+        assert (await kernel.execute("'JPY_PARENT_PID' in os.environ")).text == "False"
         pid = int((await kernel.execute("pid")).text or "")
         assert pid in descendants()
         execution = await run_until(kernel, "import time; print('started', flush=True); time.sleep(60)")

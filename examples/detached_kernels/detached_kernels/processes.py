@@ -118,7 +118,7 @@ def start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None, outp
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A process that waits for `go`; it ends when this process does, or at `aclose`, before that."""
+    """A process that waits for `go`; where we end, or close its pipe, before that, it ends too."""
 
     identity: Identity
     pipe: IO[bytes]
