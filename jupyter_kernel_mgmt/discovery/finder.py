@@ -132,7 +132,7 @@ class KernelFinder:
     def find_kernels(self) -> KernelSearch:
         """Search with all providers at once. Iterate over the result, and look at its ``.problems`` then.
 
-        What a provider found before is given again, in no time, while nothing has changed of what it watches
+        What a provider found before is given again while nothing has changed of what it watches
         (`KernelProviderBase.watched`). One that did not answer in time is not asked again for half a minute.
         """
         slots = [slot for slot in self._slots if not self._arrangement.hides_all_of(slot.id)]
@@ -157,6 +157,7 @@ class KernelFinder:
 
         Every ``interval`` seconds is looked at the times of what each provider watches, and searched where
         something has changed; a provider that watches nothing is asked every ``unwatched_interval`` seconds.
+        Meanwhile `find_kernels` answers at once with what was found last.
         May be called again, for other intervals.
         """
         if self._refresh is not None:

@@ -25,8 +25,12 @@ async def keep_fresh(
 
 
 async def _keep_one_fresh(slot: Slot, searcher: Searcher, interval: float, unwatched_interval: float) -> None:
-    while True:
-        await searcher.search(slot, searcher.new_search(1))
-        await asyncio.sleep(interval if slot.is_watched else unwatched_interval)
-        if not slot.is_watched and slot.known is not None:
-            await searcher.refresh(slot)
+    try:
+        while True:
+            await searcher.search(slot, searcher.new_search(1), look=True)
+            slot.kept_fresh = True
+            await asyncio.sleep(interval if slot.is_watched else unwatched_interval)
+            if not slot.is_watched and slot.known is not None:
+                await searcher.refresh(slot)
+    finally:
+        slot.kept_fresh = False

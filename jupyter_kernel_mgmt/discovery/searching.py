@@ -46,34 +46,37 @@ class Searcher:
         except Exception:  # of somebody else's provider
             log.warning("Provider %r could not be refreshed", slot.id, exc_info=True)
 
-    async def search(self, slot: Slot, search: KernelSearch) -> None:
-        """Ask a provider and add what it finds; what goes wrong is reported there. Cancelling is safe."""
+    async def search(self, slot: Slot, search: KernelSearch, *, look: bool = False) -> None:
+        """Ask a provider and add what it finds; what goes wrong is reported there. Cancelling is safe.
+
+        ``look`` whether something has changed even where that is done in the background.
+        """
         try:
             left = slot.silent_until - time.monotonic()
             if left > 0:
                 text = f"gave no answer within {self._timeout:g} s, and is asked again in {left:.0f} s"
                 search.report(Problem(slot.id, text))
             else:
-                await self._search_in_time(slot, search)
+                await self._search_in_time(slot, search, look=look)
         except Exception as error:  # of somebody else's provider
             log.warning("Provider %r failed", slot.id, exc_info=error)
             search.report(Problem(slot.id, f"{type(error).__name__}: {error}", error))
         finally:
             search.end_one()
 
-    async def _search_in_time(self, slot: Slot, search: KernelSearch) -> None:
+    async def _search_in_time(self, slot: Slot, search: KernelSearch, *, look: bool) -> None:
         limit = asyncio.timeout(self._timeout)
         try:
             async with limit:
-                await self._find(slot, search)
+                await self._find(slot, search, look=look)
         except TimeoutError as error:
             if not limit.expired():
                 raise
             slot.gave_no_answer()
             search.report(Problem(slot.id, f"gave no answer within {self._timeout:g} s", error))
 
-    async def _find(self, slot: Slot, search: KernelSearch) -> None:
-        known = await slot.remembered()
+    async def _find(self, slot: Slot, search: KernelSearch, *, look: bool) -> None:
+        known = await slot.remembered(look=look)
         if known is not None:
             for name, info in known.items():
                 search.add(f"{slot.id}/{name}", info)

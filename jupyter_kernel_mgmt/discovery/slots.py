@@ -26,7 +26,8 @@ class Slot:
     """A provider, loaded when it is first needed.
 
     ``known`` is what its last complete search found, None before; ``is_watched`` whether it can be told from
-    files that this has changed; ``silent_until`` the time of
+    files that this has changed, and ``kept_fresh`` whether somebody looks at them all the time;
+    ``silent_until`` the time of
     `time.monotonic` until which it is not asked again, since it did not answer.
     """
 
@@ -42,6 +43,7 @@ class Slot:
         self.provider = provider
         self.known: dict[str, KernelTypeInfo] | None = None
         self.is_watched = False
+        self.kept_fresh = False
         self.silent_until = 0.0
         self._load = load
         self._configure = configure
@@ -63,12 +65,17 @@ class Slot:
         except Exception as error:  # of somebody else's import
             raise NoSuchProvider(f"provider {self.id!r} cannot be loaded: {error}") from error
 
-    async def remembered(self) -> dict[str, KernelTypeInfo] | None:
-        """What was found before, if nothing has changed since on which it depends."""
+    async def remembered(self, *, look: bool = False) -> dict[str, KernelTypeInfo] | None:
+        """What was found before, if nothing has changed since on which it depends.
+
+        While it is ``kept_fresh``, that is looked at in the background, and here only with ``look``.
+        """
         times, known = self._times, self.known
-        if times is None or known is None or not await in_thread(times.unchanged, name=f"look-{self.id}"):
+        if times is None or known is None:
             return None
-        return known
+        if self.kept_fresh and not look:
+            return known
+        return known if await in_thread(times.unchanged, name=f"look-{self.id}") else None
 
     async def remember(self, found: dict[str, KernelTypeInfo], begun: int) -> None:
         """Keep the result of a search that began at this time (`time.time_ns`)."""

@@ -99,6 +99,25 @@ async def test_what_was_found_is_given_again_until_something_changes(directory: 
         assert (provider.refreshed, provider.searches) == (1, 5)
 
 
+async def test_while_it_is_kept_up_to_date_what_was_found_last_is_given_without_a_look(
+    directory: Path,
+) -> None:
+    """And with one as soon as that has ended."""
+    provider = Directory(directory)
+    async with asyncio.timeout(GUARD), KernelFinder([provider]) as finder:
+        finder.start_refresh(GUARD)
+        await provider.looked.wait()
+        while await names(finder) != ["directory/one"] or not finder._slots[0].kept_fresh:
+            await asyncio.sleep(0)
+        searches = provider.searches
+        (directory / "two").write_text("Two")
+        assert await names(finder) == ["directory/one"]
+        assert provider.searches == searches
+        finder.start_refresh(GUARD)
+        while await names(finder) != ["directory/one", "directory/two"]:
+            await asyncio.sleep(0)
+
+
 async def test_a_provider_that_watches_nothing_is_asked_each_time(directory: Path) -> None:
     provider = Directory(directory, watches=False)
     async with KernelFinder([provider]) as finder:
