@@ -5,7 +5,7 @@ import. Managers of that shape are adapted as launches hand them over. What was 
 ``asyncio.coroutine`` has to lose that first: Python 3.11 has it no more.
 """
 
-from .provider import adapt
+from .adapting import adapt
 from .shape import is_original
 
 __all__ = ["adapt", "is_original"]

@@ -313,3 +313,21 @@ async def test_what_nobody_waits_for_is_ended_in_the_thread_it_came_in() -> None
 
     assert blocking.calls == on_loop.calls == ["kill", "cleanup"]
     end_now(None, loop)
+
+
+def test_what_is_ended_after_its_loop_is_ended_as_far_as_it_can_be(caplog: pytest.LogCaptureFixture) -> None:
+    """Ordinary methods need no loop; what they raise is logged, and keeps none from the next."""
+    loop = asyncio.new_event_loop()
+    loop.close()
+
+    class Fails(BlockingOld):
+        def kill(self) -> None:
+            super().kill()
+            raise OSError("no access")
+
+    old, on_loop = Fails(), AsyncOld()
+    end_now(old, loop)
+    end_now(on_loop, loop)
+    assert old.calls == ["kill", "cleanup"]
+    assert on_loop.calls == []
+    assert "kill() of a Fails failed" in caplog.text
