@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import _traits
+from .._tasks import TaskSet
 from .._threads import in_thread, iterate_in_thread
 from ..exceptions import KernelError, LaunchError, NoSuchKernel, NoSuchResource
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
@@ -40,6 +41,7 @@ class OriginalProvider(KernelProviderBase):
         self._is_configured = False
         self._configuring = threading.Lock()
         self._directories: dict[str, Path | None] = {}
+        self._ending = TaskSet()
 
     def load_config(self, config: Mapping[str, Any]) -> None:
         """Set traits, or keep the options for the ``load_config`` of the old provider.
@@ -107,6 +109,7 @@ class OriginalProvider(KernelProviderBase):
 
     async def aclose(self) -> None:
         """Call the ``aclose`` of an old provider that has one, as those in `names` do."""
+        await self._ending.aclose()
         if own_function(self.old, "aclose") is not None:
             await call(self.old.aclose, name=f"close-provider-{self.id}")
 
@@ -167,8 +170,13 @@ class OriginalProvider(KernelProviderBase):
             await asyncio.wait([task], timeout=CANCEL_TIMEOUT)
             if not task.done():
                 log.warning("A launch of provider %r goes on though it was cancelled", self.id)
+                task.add_done_callback(self._came_late)
             elif not task.cancelled() and task.exception() is None:
                 await self._end(task.result())
+
+    def _came_late(self, task: "asyncio.Task[object]") -> None:
+        if not task.cancelled() and task.exception() is None:
+            self._ending.start(self._end(task.result()), name=f"end-late-{self.id}")
 
     async def _end(self, answer: object) -> None:
         _, old = _pair(answer)
