@@ -115,10 +115,11 @@ def _get(sections: Mapping[str, Any], name: str) -> Any:
 
 
 def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Copies, since what is to be added to a default remembers the first one that it was added to."""
     for name, value in more.items():
         if isinstance(into.get(name), dict) and isinstance(value, dict):
             _merge(into[name], value)
-        elif name in into and hasattr(value, "merge_into"):  # what to add to a list or dict, whatever that is
-            into[name] = deepcopy(value).merge_into(deepcopy(into[name]))
+        elif name in into and hasattr(value, "merge_into"):  # additions to a list or dict, whatever that is
+            into[name] = deepcopy(value).merge_into(into[name])
         else:
-            into[name] = dict(value) if isinstance(value, dict) else value
+            into[name] = deepcopy(value)

@@ -1,27 +1,24 @@
-"""`adapt`: a provider of the first version as one of today."""
+"""`OriginalProvider`: a provider of the first version as one of today."""
 
 import asyncio
 import inspect
 import logging
-import sys
 import threading
-import warnings
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 from .. import _traits
+from .._tasks import TaskSet
 from .._threads import in_thread, iterate_in_thread
 from ..exceptions import KernelError, LaunchError, NoSuchKernel, NoSuchResource
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase, refuse_options
-from . import names
 from .calling import awaited, call, close_unawaited
 from .manager import end_now, manager_of
-from .shape import LaunchShape, launch_shape, own_function
+from .shape import LaunchShape, own_function
 from .values import connection_info, launch_arguments, type_info
 
 log = logging.getLogger(__name__)
@@ -31,42 +28,6 @@ GRACE = 5.0
 
 CANCEL_TIMEOUT = 1.0
 """Seconds that it has to end once it is cancelled itself."""
-
-EDITS = (
-    "derive it from jupyter_kernel_mgmt.KernelProviderBase (BlockingProviderBase if it blocks) and let "
-    "find_kernels yield (name, KernelTypeInfo(...))",
-    "let launch(self, name, request) take cwd and launch_params from the request and return "
-    "Launched(connection_info=ConnectionInfo.from_dict(...), manager=...)",
-    "derive its managers from KernelManagerBase (BlockingManagerBase), let wait() return an ExitInfo, and "
-    "let aclose() do what kill() and cleanup() did",
-)
-"""What makes a provider of today of one in the original shape."""
-
-
-def adapt(provider: object) -> KernelProviderBase:
-    """A provider in the original shape (see `is_original`) for asyncio code of today.
-
-    Its ordinary methods run in daemon threads, coroutine functions on the loop. One `DeprecationWarning` says
-    what to change, and where: at its class.
-
-    Raises `TypeError` for a class that lacks what it needs.
-    """
-    kind = type(provider)
-    shape = launch_shape(provider)
-    lacking = [name for name in ("find_kernels", "launch") if own_function(provider, name) is None]
-    if shape is not None and "launch" in lacking:
-        lacking.remove("launch")  # it has launch_async
-    if not isinstance(getattr(provider, "id", None), str) or not getattr(provider, "id", None):
-        lacking.append("id")
-    if lacking:
-        raise TypeError(f"{kind.__name__} lacks {' and '.join(lacking)}")
-    if shape is None:
-        raise TypeError(
-            f"{kind.__name__}.launch takes neither (name, cwd) nor (name, cwd, launch_params); one that "
-            "takes a request derives from jupyter_kernel_mgmt.KernelProviderBase, not from that of discovery"
-        )
-    _deprecate(provider, shape)
-    return OriginalProvider(provider, shape)
 
 
 class OriginalProvider(KernelProviderBase):
@@ -80,6 +41,7 @@ class OriginalProvider(KernelProviderBase):
         self._is_configured = False
         self._configuring = threading.Lock()
         self._directories: dict[str, Path | None] = {}
+        self._ending = TaskSet()
 
     def load_config(self, config: Mapping[str, Any]) -> None:
         """Set traits, or keep the options for the ``load_config`` of the old provider.
@@ -147,6 +109,7 @@ class OriginalProvider(KernelProviderBase):
 
     async def aclose(self) -> None:
         """Call the ``aclose`` of an old provider that has one, as those in `names` do."""
+        await self._ending.aclose()
         if own_function(self.old, "aclose") is not None:
             await call(self.old.aclose, name=f"close-provider-{self.id}")
 
@@ -207,8 +170,13 @@ class OriginalProvider(KernelProviderBase):
             await asyncio.wait([task], timeout=CANCEL_TIMEOUT)
             if not task.done():
                 log.warning("A launch of provider %r goes on though it was cancelled", self.id)
+                task.add_done_callback(self._came_late)
             elif not task.cancelled() and task.exception() is None:
                 await self._end(task.result())
+
+    def _came_late(self, task: "asyncio.Task[object]") -> None:
+        if not task.cancelled() and task.exception() is None:
+            self._ending.start(self._end(task.result()), name=f"end-late-{self.id}")
 
     async def _end(self, answer: object) -> None:
         _, old = _pair(answer)
@@ -271,30 +239,3 @@ def _files(directory: Path) -> list[str]:
         return sorted(entry.name for entry in directory.iterdir() if entry.is_file())
     except OSError:  # a type without files need not have the directory that it names
         return []
-
-
-def _deprecate(provider: object, shape: LaunchShape) -> None:
-    """Warn at the provider's own code: those who call here, in the end a loop, have nothing to change."""
-    kind = type(provider)
-    functions = (item for item in vars(kind).values() if isinstance(item, FunctionType))
-    first = next(functions, None) or own_function(provider, shape.method)
-    assert first is not None, "it has the shape of a launch"
-    code = inspect.unwrap(first).__code__
-    module = sys.modules.get(kind.__module__)
-    registry = None if module is None else vars(module).setdefault("__warningregistry__", {})
-    warnings.warn_explicit(
-        _note(kind),
-        DeprecationWarning,
-        code.co_filename,
-        code.co_firstlineno,
-        module=kind.__module__,
-        registry=registry,
-    )
-
-
-def _note(kind: type) -> str:
-    if kind.__module__ == names.__name__:
-        return f"discovery.{kind.__name__} is in the original shape; use jupyter_kernel_mgmt.{kind.__name__}"
-    edits = "; ".join(f"({number}) {edit}" for number, edit in enumerate(EDITS, 1))
-    name = f"{kind.__module__}.{kind.__qualname__}"
-    return f"{name} is a provider in the original shape; to change it: {edits}"

@@ -74,10 +74,13 @@ async def test_ordinary_methods_run_in_daemon_threads() -> None:
 
 
 async def test_a_kernel_that_ended_is_cleaned_up_and_not_killed() -> None:
+    """Nor asked for anything: its number may be that of another process."""
     old = AsyncOld()
     manager = OriginalManager(old, "id")
     old.ended.set()
     assert await manager.wait() == ExitInfo(-9)
+    await manager.kill()
+    await manager.interrupt()
     await manager.aclose()
 
     assert old.calls == ["cleanup"]
@@ -153,6 +156,19 @@ async def test_a_wait_that_fails_while_the_kernel_runs_raises_and_is_asked_again
     with pytest.raises(OSError, match="lost"):
         await manager.wait()
     assert await manager.wait() == ExitInfo(5)
+
+
+async def test_a_wait_that_timed_out_has_told_nothing() -> None:
+    """Whether or not the manager can say that the kernel is alive."""
+
+    class OnlyWaits(Told):
+        is_alive = KernelManagerABC.is_alive
+
+    assert await OriginalManager(Told(TimeoutError(), 5, alive=9), "id").wait() == ExitInfo(5)
+    assert await OriginalManager(OnlyWaits(TimeoutError(), True, 5), "id").wait() == ExitInfo(5)
+    assert await OriginalManager(OnlyWaits(None), "id").wait() == ExitInfo(reason=UNTOLD)
+    with pytest.raises(OSError, match="lost"):
+        await OriginalManager(OnlyWaits(OSError("lost")), "id").wait()
 
 
 async def test_a_wait_is_called_once_for_all_who_wait() -> None:
@@ -297,3 +313,21 @@ async def test_what_nobody_waits_for_is_ended_in_the_thread_it_came_in() -> None
 
     assert blocking.calls == on_loop.calls == ["kill", "cleanup"]
     end_now(None, loop)
+
+
+def test_what_is_ended_after_its_loop_is_ended_as_far_as_it_can_be(caplog: pytest.LogCaptureFixture) -> None:
+    """Ordinary methods need no loop; what they raise is logged, and keeps none from the next."""
+    loop = asyncio.new_event_loop()
+    loop.close()
+
+    class Fails(BlockingOld):
+        def kill(self) -> None:
+            super().kill()
+            raise OSError("no access")
+
+    old, on_loop = Fails(), AsyncOld()
+    end_now(old, loop)
+    end_now(on_loop, loop)
+    assert old.calls == ["kill", "cleanup"]
+    assert on_loop.calls == []
+    assert "kill() of a Fails failed" in caplog.text

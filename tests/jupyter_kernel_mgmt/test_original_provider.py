@@ -53,58 +53,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GRACE", 0.2)
 
 
-# The note
-
-
-@EITHER
-def test_one_note_names_the_class_what_to_change_and_where(kind: type) -> None:
-    """The place is the provider's own code, which is what has to change."""
-    with pytest.warns(DeprecationWarning, match="original shape") as caught:
-        adapt(kind())
-
-    (note,) = caught
-    assert f"_original.{kind.__name__} is a provider in the original shape" in str(note.message)
-    for edit in (
-        "(1) derive it from",
-        "KernelTypeInfo",
-        "(2) let launch(self, name, request)",
-        "(3) derive its",
-    ):
-        assert edit in str(note.message)
-    first = kind.__init__.__code__  # type: ignore[misc]
-    assert (note.filename, note.lineno) == (first.co_filename, first.co_firstlineno)
-
-
-def test_what_a_class_lacks_is_named() -> None:
-    """Before any note."""
-
-    class Middle(BlockingProvider):
-        id = None
-
-        def find_kernels(self) -> Any:
-            return super().find_kernels()
-
-    class Empty(OldBase):
-        pass
-
-    class Request(BlockingProvider):
-        def launch(self, name: str, request: object) -> Any:  # type: ignore[override]
-            raise AssertionError
-
-    with pytest.raises(TypeError, match="Middle lacks id"):
-        adapt(Middle())
-    with pytest.raises(TypeError, match="Empty lacks find_kernels and launch and id"):
-        adapt(Empty())
-    with pytest.raises(
-        TypeError, match=r"takes a request derives from jupyter_kernel_mgmt\.KernelProviderBase"
-    ):
-        adapt(Request())
-
-
-def test_what_was_adapted_is_of_today() -> None:
-    assert not is_original(adapted(BlockingProvider()))
-
-
 # Finding
 
 
@@ -435,6 +383,68 @@ async def test_a_manager_of_today_is_closed_after_a_cancelled_launch() -> None:
     await asyncio.wait([task])
     old.proceed.set()
     assert await asyncio.to_thread(closed.wait, GUARD)
+
+
+async def test_a_launch_that_will_not_be_cancelled_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The cancellation does not wait for it, and what it starts in the end is ended then."""
+    monkeypatch.setattr(module, "CANCEL_TIMEOUT", 0.05)
+
+    class Stubborn(AsyncProvider):
+        async def launch(self, name: str, cwd: Any = None, launch_params: Any = None) -> Any:
+            while True:
+                try:
+                    return await super().launch(name)
+                except asyncio.CancelledError:
+                    continue
+
+    old = Stubborn()
+    old.proceed.clear()
+    task = await launching(adapted(old), old)
+    task.cancel()
+    await asyncio.wait([task])
+    assert "A launch of provider 'old' goes on though it was cancelled" in caplog.text
+    old.proceed.set()
+    async with asyncio.timeout(GUARD):
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
+    assert old.managers[0].calls == ["kill", "cleanup"]
+
+
+async def test_a_launch_that_is_cancelled_while_it_is_handed_over_is_ended() -> None:
+    """Its manager is asked for the connection, and does not answer."""
+    asked = asyncio.Event()
+
+    class Silent(AsyncOld):
+        async def get_connection_info(self) -> Any:
+            asked.set()
+            await asyncio.Event().wait()
+
+    manager = Silent()
+
+    class Alone(AsyncProvider):
+        async def launch(self, name: str, cwd: Any = None, launch_params: Any = None) -> Any:
+            return manager
+
+    task = asyncio.create_task(adapted(Alone()).launch("one", LaunchRequest()))
+    await asked.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert manager.calls == ["kill", "cleanup"]
+
+
+async def test_what_cannot_be_managed_is_a_failed_launch(caplog: pytest.LogCaptureFixture) -> None:
+    """Which says what the manager lacks, and that the kernel could not be ended."""
+
+    class Alone(AsyncProvider):
+        async def launch(self, name: str, cwd: Any = None, launch_params: Any = None) -> Any:
+            return dict(CONNECTION), object()
+
+    with pytest.raises(LaunchError, match=r"object has neither wait\(\) nor is_alive\(\)"):
+        await adapted(Alone()).launch("one", LaunchRequest())
+    assert "A kernel of provider 'old' cannot be ended" in caplog.text
 
 
 # Options

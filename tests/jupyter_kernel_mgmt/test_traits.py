@@ -162,13 +162,30 @@ def test_options_of_several_sections_are_merged_as_traitlets_does() -> None:
     config.Parent.hosts.append("a")
     config.Child.hosts.append("b")
     before = copy.deepcopy(config)
+    options, again = from_traitlets(config, Child), from_traitlets(config, Child)
     provider = Child()
-    apply_config(provider, from_traitlets(config, Child))
+    apply_config(provider, options)
 
     with_config = Child(config=before)
     assert provider.table == {"a": 1, "b": 2}
     assert provider.hosts == with_config.hosts == ["localhost", "a", "b"]
-    assert from_traitlets(config, Child).keys() == {"table", "hosts"}
+    second = Child()
+    apply_config(second, again)
+    assert (second.table, second.hosts) == (provider.table, provider.hosts)
+
+
+def test_what_is_added_is_added_to_each_classes_own_default() -> None:
+    """Though the Config is one."""
+    config = Config()
+    config.Child.hosts.append("a")
+
+    class Sister(Child):
+        hosts = List(Unicode(), ["elsewhere"]).tag(config=True)
+
+    child, sister = Child(), Sister()
+    apply_config(child, from_traitlets(config, Child))
+    apply_config(sister, from_traitlets(config, Sister))
+    assert (child.hosts, sister.hosts) == (["localhost", "a"], ["elsewhere", "a"])
 
 
 def test_text_from_a_command_line_becomes_what_its_trait_needs() -> None:
