@@ -15,17 +15,6 @@ from ..managerbase import KernelManagerBase
 from ..providerbase import KernelProviderBase as ProviderOfToday
 from ..providers import pyimport, spec
 
-_ELSEWHERE = {"KernelFinder": "KernelFinder", "MetaKernelFinder": "KernelFinder"}
-
-
-def __getattr__(name: str) -> Any:
-    """The finder of today, also by the name that it had before 0.1. It imports this module."""
-    if name in _ELSEWHERE:
-        from .. import discovery
-
-        return getattr(discovery, _ELSEWHERE[name])
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
 
 class KernelProviderBase:
     """Finds and launches kernel types, in the original shape; without a metaclass."""

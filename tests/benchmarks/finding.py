@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 from _harness import compare, in_loop, seconds
 from _installations import Hangs, Raises, make_environments, make_kernelspec, make_kernelspecs
 from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_kernel_mgmt.providers.environments import EnvironmentsProvider
 
 from jupyter_kernel_mgmt import KernelFinder, KernelProviderBase, KernelSpecProvider
+from jupyter_kernel_mgmt.providers.environments import EnvironmentsProvider
 
 KERNELSPECS, ENVIRONMENTS, LIMIT = 200, 50, 2.0
 

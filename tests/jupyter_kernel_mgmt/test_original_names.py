@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from traitlets.config import LoggingConfigurable
 
-from jupyter_kernel_mgmt import ExitInfo, KernelFinder, Unsupported
+from jupyter_kernel_mgmt import ExitInfo, KernelFinder, Unsupported, discovery
 from jupyter_kernel_mgmt.original import adapt, is_original, names
 from jupyter_kernel_mgmt.original.names import (
     IPykernelProvider,
@@ -44,9 +44,12 @@ def test_the_base_asks_for_what_it_asked_for() -> None:
 
 
 def test_the_finder_is_that_of_today_by_both_names() -> None:
-    assert names.KernelFinder is names.MetaKernelFinder is KernelFinder
-    with pytest.raises(AttributeError, match="has no attribute 'Other'"):
-        _ = names.Other
+    assert discovery.KernelFinder is discovery.MetaKernelFinder is KernelFinder
+
+
+def test_discovery_has_the_old_bases() -> None:
+    for name in ("KernelProviderBase", "KernelSpecProvider", "IPykernelProvider"):
+        assert getattr(discovery, name) is getattr(names, name)
 
 
 def test_kernelspecs_are_found_as_dicts(specs: Path) -> None:
