@@ -147,7 +147,7 @@ async def test_launching_with_the_shared_finder(moment: Moment, monkeypatch: pyt
 
         return make
 
-    monkeypatch.setattr(discovery, "installed_providers", lambda: {"fake": load})
+    monkeypatch.setattr(discovery.finder, "installed_providers", lambda: {"fake": load})
 
     async def scene(plan: Plan) -> None:
         made.clear()
@@ -155,7 +155,7 @@ async def test_launching_with_the_shared_finder(moment: Moment, monkeypatch: pyt
         if kernel is not None:
             await works(kernel)
             await kernel.aclose()
-        assert not discovery._shared
+        assert not discovery.shared._shared
         assert all(provider.closed for provider in made if provider.launches)
         assert are_gone([manager for provider in made for manager in provider.managers])
 

@@ -190,14 +190,17 @@ class KernelFinder:
         return launched
 
     async def resources(self, kernel_type: str) -> Sequence[str]:
-        """The names of the files that belong to a kernel type. Raises `NoSuchKernel`, `NoSuchProvider`."""
+        """The names of the files that belong to a kernel type.
+
+        Raises `NoSuchKernel` or `NoSuchProvider`. Cancelling it is safe.
+        """
         provider_id, name = split_kernel_type(kernel_type)
         return await (await self._provider(provider_id, kernel_type)).resources(name)
 
     async def resource(self, kernel_type: str, filename: str) -> bytes:
         """The content of one of these files, wherever it is.
 
-        Raises `NoSuchKernel`, `NoSuchProvider` or `NoSuchResource`.
+        Raises `NoSuchKernel`, `NoSuchProvider` or `NoSuchResource`. Cancelling it is safe.
         """
         provider_id, name = split_kernel_type(kernel_type)
         return await (await self._provider(provider_id, kernel_type)).resource(name, filename)

@@ -84,6 +84,7 @@ class Searcher:
         begun, found = time.time_ns(), dict[str, KernelTypeInfo]()
         async with aclosing(iterate_found(await slot.get())) as items:
             async for name, info in items:
+                _check(name, info)
                 found[name] = info
                 search.add(f"{slot.id}/{name}", info)
         before = slot.known
@@ -97,3 +98,10 @@ class Searcher:
         named = ((f"{slot.id}/{name}", info) for name, info in found.items())
         shown = ((kernel_type, self._arrangement.shown(kernel_type, info)) for kernel_type, info in named)
         return {kernel_type: info for kernel_type, info in shown if info is not None}
+
+
+def _check(name: object, info: object) -> None:
+    """Raises `TypeError` for what is not a name and a `KernelTypeInfo`."""
+    if not isinstance(name, str) or not isinstance(info, KernelTypeInfo):
+        what = type(info).__name__
+        raise TypeError(f"it found {name!r} with a {what}, where a name and a KernelTypeInfo are due")

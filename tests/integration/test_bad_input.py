@@ -12,6 +12,7 @@ from jupyter_kernel_mgmt import (
     KernelFinder,
     KernelProviderBase,
     KernelSpecProvider,
+    KernelTypeInfo,
     LaunchError,
     NoSuchKernel,
     NoSuchProvider,
@@ -253,7 +254,7 @@ class Hanging(KernelProviderBase):
     id = "hanging"
 
     async def find_kernels(self):
-        yield "first", None
+        yield "first", KernelTypeInfo(display_name="First", language="none")
         await asyncio.Event().wait()
 
     async def launch(self, name, request):
@@ -264,7 +265,7 @@ class Failing(KernelProviderBase):
     id = "failing"
 
     async def find_kernels(self):
-        yield "first", None
+        yield "first", KernelTypeInfo(display_name="First", language="none")
         raise RuntimeError("the cat sat on it")
 
     async def launch(self, name, request):

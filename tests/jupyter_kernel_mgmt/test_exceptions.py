@@ -11,7 +11,12 @@ from jupyter_kernel_mgmt import ExitInfo, exceptions
 from jupyter_kernel_mgmt.results import ErrorInfo, ExecutionResult
 from jupyter_protocol import ChannelClosed, ProtocolError
 
-FOREIGN = {"KeyError": KeyError, "TimeoutError": TimeoutError, "ChannelClosed": ChannelClosed}
+FOREIGN = {
+    "KeyError": KeyError,
+    "TimeoutError": TimeoutError,
+    "ChannelClosed": ChannelClosed,
+    "ValueError": ValueError,
+}
 RESULT = ExecutionResult("error", 1, [], ErrorInfo("ValueError", "no", ("line 1", "line 2")), None, 0)
 
 
