@@ -3,6 +3,7 @@
 What is empty, a kernel cannot do; `examples/kernels.md` says the same in words.
 """
 
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -279,6 +280,15 @@ ECHO = Kind(
 )
 KINDS = [PYIMPORT, PYTHON3, IPYKERNEL6, BASH, XEUS, IR, DENO, ECHO]
 QUICK = [PYTHON3, IPYKERNEL6, XEUS]
+
+LONG = bool(os.environ.get("LONG_TESTS"))
+"""Whether all that is tested with every kernel, which takes minutes more, is wanted."""
+
+
+def in_long_form(wanted: object = False) -> None:
+    """Skip in the short form, unless this is wanted there too."""
+    if not (LONG or wanted):
+        pytest.skip("in the long form only (LONG_TESTS=1), which takes minutes more")
 
 
 def is_installed(kernel_type: str) -> bool:

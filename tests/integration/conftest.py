@@ -15,7 +15,7 @@ import pytest
 
 from jupyter_kernel_mgmt import Execution, Kernel, KernelClient
 
-from ._kinds import KINDS, QUICK, Kind, require
+from ._kinds import KINDS, PYTHON3, QUICK, Kind, in_long_form, require
 from ._second_client import Beside
 from ._world import World, new_world, nothing_stays_behind, our_children
 
@@ -45,15 +45,20 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 @pytest.fixture(params=QUICK, ids=lambda kind: kind.kernel_type)
 def quick_kind(request: pytest.FixtureRequest) -> Kind:
-    """Those that start in a second, and all run Python; one of the two ipykernels 7 is enough."""
+    """Those that start in a second, and all run Python; one of the two ipykernels 7 is enough.
+
+    In the short form that one alone.
+    """
     chosen: Kind = request.param
+    in_long_form(chosen is PYTHON3)
     require(chosen.kernel_type)
     return chosen
 
 
 @pytest.fixture(params=["spec/python3", "ipykernel6"])
 def ipykernel(request: pytest.FixtureRequest) -> str:
-    """ipykernel 7 and 6."""
+    """ipykernel 7 and, in the long form, 6."""
+    in_long_form(request.param == "spec/python3")
     require(request.param)
     kernel_type: str = request.param
     return kernel_type

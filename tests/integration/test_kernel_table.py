@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ._kernel_facts import VERSION, measure
-from ._kinds import KINDS, is_installed
+from ._kinds import KINDS, in_long_form, is_installed
 
 DOCUMENT = Path(__file__).parents[2] / "examples" / "kernels.md"
 BEGIN, END = "<!-- the table: written by tests/integration/test_kernel_table.py -->", "<!-- its end -->"
@@ -22,6 +22,7 @@ BEGIN, END = "<!-- the table: written by tests/integration/test_kernel_table.py 
 @pytest.mark.skipif(sys.platform != "linux", reason="the table says what kernels do on Linux")
 async def test_the_table_of_kernels_says_what_they_do(world):
     """What is measured, for all installed kernels at once, is what the document says of them."""
+    in_long_form()
     installed = [kind for kind in KINDS if kind.title and is_installed(kind.kernel_type)]
     if not installed:
         pytest.skip("no kernel of the table is installed; see tests/install_kernels.py")

@@ -4,7 +4,6 @@ LONG_TESTS=1 makes it two hundred launches a way.
 """
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,13 +14,13 @@ from jupyter_kernel_mgmt import KernelFinder, LaunchError, StartupTimeout, Unsup
 from jupyter_protocol import CHANNELS
 from jupyter_protocol.heartbeat import Heartbeat
 
+from ._kinds import LONG, in_long_form
 from ._port_grabber import grabbing
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="no other system can keep a port for a kernel"
 )
 
-LONG = bool(os.environ.get("LONG_TESTS"))
 LAUNCHES = 200 if LONG else 6
 AT_ONCE = 8
 GUARD = 20.0
@@ -69,6 +68,7 @@ async def beats(kernel) -> None:
 @every_case
 async def test_no_launch_fails_while_ports_are_grabbed(way, kernel_type, finder, require):
     """Each kernel answers on five addresses of its own."""
+    in_long_form((way, kernel_type) in RESTARTED)
     require(kernel_type)
     turn = asyncio.Semaphore(AT_ONCE)
 

@@ -9,7 +9,7 @@ from jupyter_protocol import Message, messages
 
 from ._bare_talk import START, Talk, running
 from ._kernel_facts import READS, SLOW_ERRORS
-from ._kinds import BASH, DENO, ECHO, IPYKERNEL6, IR, PYTHON3, XEUS, Kind, require
+from ._kinds import BASH, DENO, ECHO, IPYKERNEL6, IR, PYTHON3, XEUS, Kind, in_long_form, require
 
 DEBUG_INFO = {"type": "request", "seq": 1, "command": "debugInfo", "arguments": {}}
 
@@ -51,6 +51,7 @@ ALWAYS = {
 @pytest.mark.parametrize("kind", DEVIATIONS, ids=str)
 async def test_all_but_the_known_deviations_of_a_kernel_is_valid(kind, world, monkeypatch):
     """Everything that it sends from its first word to its last, and everything that we send to it."""
+    in_long_form(kind in (PYTHON3, XEUS, DENO, ECHO))
     require(kind.kernel_type)
     monkeypatch.setenv("JUPYTER_PROTOCOL_VALIDATE", "1")  # what we send would raise
     try:

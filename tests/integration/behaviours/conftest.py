@@ -5,7 +5,6 @@ What a behaviour breaks, such as a kernel that dies of an interrupt, is mended b
 """
 
 import asyncio
-import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
@@ -17,7 +16,7 @@ import pytest_asyncio
 
 from jupyter_kernel_mgmt import Execution, Kernel, KernelState, launch
 
-from .._kinds import BASH, DENO, ECHO, IPYKERNEL6, IR, PYTHON3, XEUS, Kind, require
+from .._kinds import BASH, DENO, ECHO, IPYKERNEL6, IR, PYTHON3, XEUS, Kind, in_long_form, require
 from .._second_client import Beside, Nobody
 from .._world import World, new_world, nothing_stays_behind
 
@@ -30,8 +29,8 @@ SETTINGS = [
 ]
 
 
-ACCOMPANIED_IN_SHORT_FORM = (PYTHON3,)
-"""The kernels that are tested beside another client in any case."""
+SHORT_FORM = [(PYTHON3, False), (PYTHON3, True), *((kind, False) for kind in (XEUS, DENO, ECHO))]
+"""What is tested without LONG_TESTS=1: kernels that start soon, and one of them beside another client."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,7 @@ class Shared:
 def setting(request: pytest.FixtureRequest) -> tuple[Kind, bool]:
     """A kind of kernel, and whether there is a second client."""
     kind, accompanied = request.param
-    short = not accompanied or kind in ACCOMPANIED_IN_SHORT_FORM
-    if not short and not os.environ.get("LONG_TESTS"):
-        pytest.skip("in the long form only (LONG_TESTS=1), which takes minutes more")
+    in_long_form((kind, accompanied) in SHORT_FORM)
     require(kind.kernel_type)
     return kind, accompanied
 
