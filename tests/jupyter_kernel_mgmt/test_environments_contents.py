@@ -198,3 +198,13 @@ def test_the_search_looks_at_what_would_change_its_answer(tmp_path: Path) -> Non
 
     paths = ("lib/python3.11/site-packages", "share/jupyter/kernels", "bin/python", "bin/R")
     assert {tmp_path / path for path in paths} <= disk.looked
+
+
+def test_kernelspecs_that_differ_in_case_alone_are_one(tmp_path: Path) -> None:
+    """Names of kernel types have no case; the first counts."""
+    venv(tmp_path, ipykernel="7.1.0")
+    kernelspec(tmp_path, "Python3", IPYKERNEL, language="python")
+    kernelspec(tmp_path, "python3", IPYKERNEL, language="python")
+    [kernel] = inside(of_venv(tmp_path))
+
+    assert kernel.directory == tmp_path / "share" / "jupyter" / "kernels" / "Python3"
