@@ -92,6 +92,16 @@ def test_another_kernel_of_python_is_enough(tmp_path: Path) -> None:
     assert kernel.obstacle == ""
 
 
+def test_ipykernel_beside_another_kernel_of_python_is_one_too(tmp_path: Path) -> None:
+    """Once: under the name that a kernelspec gives it, where one does."""
+    venv(tmp_path, ipykernel="7.1.0")
+    kernelspec(tmp_path, "xpython", ["python", "-m", "xpython_launcher"], language="python")
+    assert [kernel.name for kernel in inside(of_venv(tmp_path))] == ["xpython", "python3"]
+
+    kernelspec(tmp_path, "mine", IPYKERNEL, language="python")
+    assert [kernel.name for kernel in inside(of_venv(tmp_path))] == ["mine", "xpython"]
+
+
 def test_kernels_of_any_language_are_found_by_their_kernelspecs(tmp_path: Path) -> None:
     """Their programs are looked up in the environment first."""
     conda(tmp_path)

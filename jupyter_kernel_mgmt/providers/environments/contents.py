@@ -63,6 +63,7 @@ def kernels_inside(environment: Environment, disk: Disk) -> Iterator[InnerKernel
     python = _Python.of(environment, disk)
     languages: set[str] = set()
     names: set[str] = set()
+    has_ipykernel = False
     for directory in _kernelspecs(environment.prefix, disk):
         try:
             spec = read_kernelspec(directory)
@@ -70,11 +71,15 @@ def kernels_inside(environment: Environment, disk: Disk) -> Iterator[InnerKernel
             yield error
             continue
         if spec.name not in names:
+            kernel = _of_spec(spec, environment, python, disk)
             languages.add(spec.language.lower())
             names.add(spec.name)
-            yield _of_spec(spec, environment, python, disk)
-    if python is not None and "python" not in languages and PYTHON not in names:
-        yield python.kernel(environment)
+            has_ipykernel = has_ipykernel or own_arguments(kernel.argv) is not None
+            yield kernel
+    if python is not None and PYTHON not in names and not has_ipykernel:
+        # Another kernel of Python is enough: nobody has to be told of what is not there.
+        if python.ipykernel is not None or "python" not in languages:
+            yield python.kernel(environment)
     if "r" not in languages and R not in names:
         yield from _r(environment, disk)
 
