@@ -158,7 +158,9 @@ async def test_a_script_that_hangs_is_given_up(directory):
     (made.prefix / "etc" / "conda" / "activate.d" / "z.sh").write_text("sleep 600")
     provider = made.provider(shell_timeout=0.5)
 
-    with pytest.raises(LaunchError, match=r"activation scripts in .*activate\.d did not end within 0\.5 s"):
+    with pytest.raises(
+        LaunchError, match=r"activation scripts .*tool\.sh, .*z\.sh did not end within 0\.5 s"
+    ):
         await provider.launch(made.kernel_type, LaunchRequest())
 
 

@@ -92,6 +92,16 @@ def test_another_kernel_of_python_is_enough(tmp_path: Path) -> None:
     assert kernel.obstacle == ""
 
 
+def test_ipykernel_beside_another_kernel_of_python_is_one_too(tmp_path: Path) -> None:
+    """Once: under the name that a kernelspec gives it, where one does."""
+    venv(tmp_path, ipykernel="7.1.0")
+    kernelspec(tmp_path, "xpython", ["python", "-m", "xpython_launcher"], language="python")
+    assert [kernel.name for kernel in inside(of_venv(tmp_path))] == ["xpython", "python3"]
+
+    kernelspec(tmp_path, "mine", IPYKERNEL, language="python")
+    assert [kernel.name for kernel in inside(of_venv(tmp_path))] == ["mine", "xpython"]
+
+
 def test_kernels_of_any_language_are_found_by_their_kernelspecs(tmp_path: Path) -> None:
     """Their programs are looked up in the environment first."""
     conda(tmp_path)
@@ -198,3 +208,13 @@ def test_the_search_looks_at_what_would_change_its_answer(tmp_path: Path) -> Non
 
     paths = ("lib/python3.11/site-packages", "share/jupyter/kernels", "bin/python", "bin/R")
     assert {tmp_path / path for path in paths} <= disk.looked
+
+
+def test_kernelspecs_that_differ_in_case_alone_are_one(tmp_path: Path) -> None:
+    """Names of kernel types have no case; the first counts."""
+    venv(tmp_path, ipykernel="7.1.0")
+    kernelspec(tmp_path, "Python3", IPYKERNEL, language="python")
+    kernelspec(tmp_path, "python3", IPYKERNEL, language="python")
+    [kernel] = inside(of_venv(tmp_path))
+
+    assert kernel.directory == tmp_path / "share" / "jupyter" / "kernels" / "Python3"

@@ -13,6 +13,7 @@ Files and directory names alone tell what there is: nothing is run to find it.
 `advice`       what to install, in the words of the tool that made it
 `naming`       names of kernel types, and what users see
 `activation`   what activating changes, as a difference of variables
+`pixi`         what a pixi project adds to it
 `scripts`      the part of it that only a shell can tell
 `activations`  both, computed once
 `options`      what ``load_config`` takes

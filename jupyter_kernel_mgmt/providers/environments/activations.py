@@ -5,11 +5,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 
 from ..._threads import in_thread
 from ...subproc.environment import changed
 from .activation import Changes, activation, activation_scripts, variable_files
 from .environment import Environment
+from .pixi import manifests, project_activation
 from .scripts import changes_of_scripts
 
 _Times = tuple[tuple[str, int, int], ...]
@@ -71,10 +73,18 @@ def _read(environment: Environment, variables: Mapping[str, str]) -> _Read:
     scripts: list[Path] = []
     if environment.is_conda:
         scripts = [] if sys.platform == "win32" else activation_scripts(environment.prefix)
-        files = [*variable_files(environment.prefix), *scripts]
+        files = variable_files(environment.prefix)
+    if environment.kind == "pixi" and environment.project is not None:
+        files += manifests(environment.project)
     # The times first: what changes while it is read is read again.
     times = _times(files)
-    return _Read(times, activation(environment, variables), tuple(scripts))
+    changes = activation(environment, variables)
+    if environment.kind == "pixi" and environment.project is not None:
+        added = project_activation(environment.project, environment.prefix.name)
+        active = changed(variables, changes)
+        changes |= {name: Template(value).safe_substitute(active) for name, value in added.variables.items()}
+        scripts += [] if sys.platform == "win32" else added.scripts
+    return _Read((*times, *_times(scripts)), changes, tuple(scripts))
 
 
 def _times(files: list[Path]) -> _Times:

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ def kernels_inside(environment: Environment, disk: Disk) -> Iterator[InnerKernel
     python = _Python.of(environment, disk)
     languages: set[str] = set()
     names: set[str] = set()
+    has_ipykernel = False
     for directory in _kernelspecs(environment.prefix, disk):
         try:
             spec = read_kernelspec(directory)
@@ -70,11 +71,13 @@ def kernels_inside(environment: Environment, disk: Disk) -> Iterator[InnerKernel
             yield error
             continue
         if spec.name not in names:
+            kernel = _of_spec(spec, environment, python, disk)
             languages.add(spec.language.lower())
             names.add(spec.name)
-            yield _of_spec(spec, environment, python, disk)
-    if python is not None and "python" not in languages and PYTHON not in names:
-        yield python.kernel(environment)
+            has_ipykernel = has_ipykernel or own_arguments(kernel.argv) is not None
+            yield kernel
+    if python is not None and PYTHON not in names and not has_ipykernel:
+        yield from python.kernels(environment, languages)
     if "r" not in languages and R not in names:
         yield from _r(environment, disk)
 
@@ -108,8 +111,11 @@ class _Python:
             return broken(environment, self.wrong)
         return without_ipykernel(environment, self.program) if self.ipykernel is None else ""
 
-    def kernel(self, environment: Environment) -> InnerKernel:
-        return InnerKernel(
+    def kernels(self, environment: Environment, languages: Collection[str]) -> Iterator[InnerKernel]:
+        """Its ipykernel without a kernelspec, there or not; ``languages`` are those of the kernelspecs."""
+        if self.ipykernel is None and "python" in languages:
+            return  # another kernel of Python is enough
+        yield InnerKernel(
             name=PYTHON,
             title=_with_version("Python", self.version),
             language="python",

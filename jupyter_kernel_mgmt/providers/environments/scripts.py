@@ -84,4 +84,4 @@ def _text(data: bytes) -> str:
 def _these(scripts: Sequence[Path]) -> str:
     if len(scripts) == 1:
         return f"the activation script {scripts[0]}"
-    return f"one of the {len(scripts)} activation scripts in {scripts[0].parent}"
+    return f"one of the activation scripts {', '.join(map(str, scripts))}"
