@@ -100,7 +100,7 @@ def with_kernel(
 
 
 def inner_name(kernel_type: str) -> str:
-    """What a kernel is called where it is at home: ``ir`` of ``spec/ir`` and of ``environments/stats--ir``."""
+    """What a kernel is called at home: ``ir`` of ``spec/ir`` and of ``environments/stats--ir``."""
     provider, slash, name = kernel_type.partition("/")
     if not slash or provider == "spec":
         return name if slash else kernel_type

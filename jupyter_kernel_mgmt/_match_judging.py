@@ -1,22 +1,13 @@
 """`judge`: what speaks for one kernel type, for a notebook. Plain functions."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path, PurePath, PureWindowsPath
+from pathlib import Path
 
-from ._kernel_record import environment_name, inner_name, read_record
-from ._nearness import Nearness, is_anonymous, nearness, project_of
-from ._notebook_hints import (
-    USUAL,
-    Hints,
-    Version,
-    canonical,
-    language_of_name,
-    numbers,
-    version_in,
-)
+from ._kernel_record import KernelRecord
+from ._match_candidate import LANGUAGES, Candidate, dotted
+from ._notebook_hints import USUAL, Hints, Version
 from .launching import KernelTypeInfo
 
 
@@ -50,31 +41,36 @@ class Judged:
     reason: str
 
 
-_PROVIDERS = ("spec", "pyimport", "environments")
-"""Those whose kernels are preferred where all else is equal."""
-
-_INCOMPATIBLE = {"python", "julia"}
-"""Languages whose major versions do not run each other's code."""
-
-_NAMES = {"python": "Python", "r": "R", "julia": "Julia", "bash": "Bash"}
-
-_OF_EVERYBODY = ("", "/", "/usr", "/usr/local", "/opt/homebrew")
-"""Prefixes that are on many machines: the same path does not make it the same environment."""
+_WELL_KNOWN = {
+    "bash",
+    "c#",
+    "c++",
+    "go",
+    "java",
+    "javascript",
+    "julia",
+    "python",
+    "r",
+    "ruby",
+    "rust",
+    "scala",
+}
+"""Languages that everybody calls the same: of others two names may mean one, as "sage" and "python" do."""
 
 _ONLY_BASE = {"base", "root"}
 
 
 def judge(
-    metadata: object,
     hints: Hints,
+    record: KernelRecord,
     kernel_type: str,
     info: KernelTypeInfo,
     path: Path | None,
     known: Mapping[str, KernelTypeInfo],
 ) -> Judged | None:
     """What speaks for a kernel type; None if nothing does."""
-    one = _Candidate.of(kernel_type, info, path)
-    relation = read_record(metadata).relation(kernel_type, one.prefix, path)
+    one = Candidate.of(kernel_type, info, path)
+    relation = record.relation(kernel_type, one.prefix, path)
     if relation == "exact":
         return Judged(Level.EXACT, (), "the notebook was last given exactly this kernel")
     if "/" in hints.name and hints.name == kernel_type:
@@ -83,9 +79,12 @@ def judge(
     if hints.language and one.language and hints.language != one.language:
         if not is_named:
             return None
+        if not {hints.language, one.language} <= _WELL_KNOWN:
+            reason = f"it has the name {hints.name!r} that the notebook gives"
+            return Judged(Level.NAMED, (int(one.provider != "spec"), *one.order(hints)), reason)
         reason = f"it has the name {hints.name!r} that the notebook gives, but it is for {one.shown} and the"
         return Judged(Level.DOUBTFUL, one.order(hints), f"{reason} notebook is in {_shown(hints)}")
-    if relation == "environment" or (hints.hashes and not hints.hashes.isdisjoint(_hashes(one))):
+    if relation == "environment" or (hints.hashes and not hints.hashes.isdisjoint(one.hashes())):
         order = (int(one.inner != hints.name), *one.order(hints))
         reason = f"it runs in the environment that the notebook was last run in, {one.prefix}"
         return Judged(Level.ENVIRONMENT, order, reason + one.version_note(hints))
@@ -104,15 +103,15 @@ def judge(
 
 
 def _by_place_or_language(
-    hints: Hints, one: "_Candidate", known: Mapping[str, KernelTypeInfo], *, is_base: bool
+    hints: Hints, one: Candidate, known: Mapping[str, KernelTypeInfo], *, is_base: bool
 ) -> Judged | None:
     """What is left where the notebook means no certain kernel."""
     if one.is_incompatible(hints):
-        reason = f"the same language, but {one.shown} {_dotted(one.version)} cannot be expected to run what"
+        reason = f"the same language, but {one.shown} {dotted(one.version)} cannot be expected to run what"
         return Judged(
             Level.DOUBTFUL,
             one.order(hints),
-            f"{reason} was written for {_shown(hints)} {_dotted(hints.version)}",
+            f"{reason} was written for {_shown(hints)} {dotted(hints.version)}",
         )
     if one.near is not None and (one.language or not hints.language):
         order = (one.near.steps, one.near.form, int(one.inner != hints.name), *one.order(hints))
@@ -131,12 +130,12 @@ def _by_place_or_language(
     return _by_language(hints, one)
 
 
-def _by_language(hints: Hints, one: "_Candidate") -> Judged:
+def _by_language(hints: Hints, one: Candidate) -> Judged:
     elsewhere = ""
     if one.is_of_another_project:
         elsewhere = f", but its environment is another project's: {one.prefix}"
     if _same_version(hints.version, one.version):
-        reason = f"the same language and version, {one.shown} {_dotted(one.version[:2])}"
+        reason = f"the same language and version, {one.shown} {dotted(one.version[:2])}"
         return Judged(Level.VERSION, one.order(hints), reason + elsewhere)
     if hints.guessed:
         reason = "the notebook names neither kernel nor language, and is taken for Python"
@@ -150,82 +149,11 @@ def _by_language(hints: Hints, one: "_Candidate") -> Judged:
     return Judged(Level.LANGUAGE, order, reason + elsewhere)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A kernel type with what its info tells only in a roundabout way."""
-
-    kernel_type: str
-    info: KernelTypeInfo
-    provider: str
-    inner: str
-    language: str
-    version: Version
-    prefix: PurePath | None
-    near: Nearness | None
-
-    @classmethod
-    def of(cls, kernel_type: str, info: KernelTypeInfo, path: Path | None) -> "_Candidate":
-        inner = inner_name(kernel_type)
-        language = canonical(info.language) or language_of_name(inner)
-        prefix = _prefix(info, PurePath if path is None else type(path))
-        return cls(
-            kernel_type=kernel_type,
-            info=info,
-            provider=kernel_type.partition("/")[0],
-            inner=inner.lower(),
-            language=language,
-            version=numbers(info.language_version) or version_in(language, inner, info.display_name),
-            prefix=prefix,
-            near=None if path is None or prefix is None else nearness(prefix, path),
-        )
-
-    @property
-    def shown(self) -> str:
-        return _NAMES.get(
-            self.language, self.info.language or self.language or "a language that it does not name"
-        )
-
-    @property
-    def environments(self) -> set[str]:
-        names = {environment_name(self.kernel_type).lower()}
-        if self.prefix is not None:
-            names.add(self.prefix.name.lower())
-        return {name for name in names if name and not is_anonymous(name)}
-
-    @property
-    def is_of_another_project(self) -> bool:
-        return self.prefix is not None and self.near is None and project_of(self.prefix) is not None
-
-    @property
-    def foreign(self) -> int:
-        return int(self.is_of_another_project)
-
-    def order(self, hints: Hints) -> tuple[int, ...]:
-        """What decides between candidates for which the same speaks."""
-        provider = _PROVIDERS.index(self.provider) if self.provider in _PROVIDERS else len(_PROVIDERS)
-        return (self.foreign, provider, *_distance(hints.version, self.version))
-
-    def is_incompatible(self, hints: Hints) -> bool:
-        majors = {version[0] for version in (hints.version, self.version) if version}
-        return self.language == hints.language and self.language in _INCOMPATIBLE and len(majors) > 1
-
-    def instead(self, hints: Hints) -> str:
-        return f"{_dotted(self.version[:2])} instead of {_dotted(hints.version[:2])}"
-
-    def version_note(self, hints: Hints) -> str:
-        """What to know besides, where it is not the version that the notebook was run with."""
-        if self.language != hints.language or not self.version or not hints.version:
-            return ""
-        if hints.version[:2] == self.version[:2] or len(hints.version) < 2 or len(self.version) < 2:
-            return ""
-        return f", in another version of {self.shown}: {self.instead(hints)}"
-
-
-def _is_named(hints: Hints, one: _Candidate) -> bool:
+def _is_named(hints: Hints, one: Candidate) -> bool:
     return hints.is_telling and one.inner == hints.name.lower()
 
 
-def _usual_name(hints: Hints, one: _Candidate, known: Mapping[str, KernelTypeInfo]) -> str:
+def _usual_name(hints: Hints, one: Candidate, known: Mapping[str, KernelTypeInfo]) -> str:
     """Why a name like ``python3`` means this one; empty if it does not."""
     name = hints.name.lower()
     if not name or hints.is_telling:
@@ -240,7 +168,7 @@ def _usual_name(hints: Hints, one: _Candidate, known: Mapping[str, KernelTypeInf
     return ""
 
 
-def _place(one: _Candidate) -> str:
+def _place(one: Candidate) -> str:
     assert one.near is not None, "asked for only where it is near"
     if one.near.steps == 0:
         where = "beside the notebook"
@@ -249,49 +177,9 @@ def _place(one: _Candidate) -> str:
     return f"it runs in the project's own environment, {one.prefix}, {where}"
 
 
-def _prefix(info: KernelTypeInfo, kind: type[PurePath]) -> PurePath | None:
-    """The environment's directory, by its interpreter's path where the provider does not tell."""
-    if info.prefix:
-        return kind(info.prefix)
-    program = kind(info.argv[0]) if info.argv else None
-    if program is None or not program.is_absolute() or not program.name.lower().startswith("python"):
-        return None
-    return program.parent.parent if program.parent.name in ("bin", "Scripts") else program.parent
-
-
-def _hashes(one: _Candidate) -> Iterator[str]:
-    """What VS Code may have made of the path of the environment's interpreter."""
-    if one.prefix is None or one.prefix.as_posix() in _OF_EVERYBODY:
-        return
-    names = ("python", "python3", f"python{_dotted(one.version[:2])}", "python.exe")
-    paths = [str(one.prefix / folder / name) for folder in ("bin", "Scripts", "") for name in names]
-    if one.info.argv:
-        paths.append(one.info.argv[0])
-    if isinstance(one.prefix, PureWindowsPath):
-        paths += [path.lower() for path in paths]
-    for path in paths:
-        yield hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _same_version(wanted: Version, version: Version) -> bool:
     return len(wanted) > 1 and wanted[:2] == version[:2]
 
 
-def _distance(wanted: Version, version: Version) -> tuple[int, int]:
-    """The same, then what is not known, then newer ones, which run older code, then older ones."""
-    if len(wanted) < 2 or len(version) < 2:
-        return (1, 0)
-    (major, minor), (other, number) = wanted[:2], version[:2]
-    if (other, number) == (major, minor):
-        return (0, 0)
-    if other == major:
-        return (2, number - minor) if number > minor else (3, minor - number)
-    return (4, abs(other - major))
-
-
 def _shown(hints: Hints) -> str:
-    return _NAMES.get(hints.language, hints.shown)
-
-
-def _dotted(version: Version) -> str:
-    return ".".join(map(str, version))
+    return LANGUAGES.get(hints.language, hints.shown)

@@ -96,7 +96,7 @@ def _by_name(prefix: PurePath) -> tuple[PurePath, int] | None:
 
 
 def _may_hold_own(directory: PurePath, prefix: PurePath) -> bool:
-    """Whether an environment of any name in here is the project's: not beside a home's or machine's others."""
+    """Whether an environment of any name in here is the project's, and not a user's for all projects."""
     shared = _is_shared(directory) or directory.name in ("envs", "virtualenvs", ".virtualenvs", "versions")
     return not shared and not _CONDA_ROOTS.fullmatch(prefix.name)
 

@@ -20,7 +20,9 @@ _ALIASES = {
 }  # fmt: skip
 _BY_NAME = (
     (
-        re.compile(r"(x|i|conda_)?python[\d._-]*(\b|_|jvsc|\d*bit)|py[-_]?\d|conda-(env-.*|root)-py\b"),
+        re.compile(
+            r"(x|i|conda_)?python[\d._-]*(\b|_|jvsc|\d*bit)|py[-_]?\d|pyspark|conda-(env-.*|root)-py\b"
+        ),
         "python",
     ),
     (re.compile(r"i?julia\b"), "julia"),
@@ -31,7 +33,9 @@ _BY_NAME = (
     (re.compile(r"sagemath"), "sage"),
 )
 _DATABRICKS = "application/vnd.databricks.v1+notebook"
-_BY_VS_CODE = re.compile(r"python\d+(jvsc74a57bd0(?P<hash>[0-9a-f]{64})|(32|64)bit.*)", re.ASCII)
+_BY_VS_CODE = re.compile(
+    r"python(\d+(jvsc74a57bd0(?P<hash>[0-9a-f]{64})|(32|64)bit.*)|_defaultspec_\d+)", re.ASCII
+)
 _CONDA_NAME = re.compile(r"conda-env-(?P<env>.+)-(py|r)")
 _CONDA_TITLE = re.compile(r".*\[conda env:(?P<env>[^\]]+)\].*")
 _VS_CODE_TITLES = (
@@ -96,7 +100,7 @@ def read_hints(metadata: object) -> Hints:
         language=language,
         shown=shown,
         version=version or version_in(language, name, title),
-        environments=_environments(name, title),
+        environments=_environments(language, name, title),
         hashes=_hashes(metadata, name),
         guessed=guessed,
     )
@@ -147,19 +151,16 @@ def version_in(language: str, name: str, title: str) -> Version:
     return numbers(inside[1]) if inside else ()
 
 
-def _environments(name: str, title: str) -> tuple[str, ...]:
+def _environments(language: str, name: str, title: str) -> tuple[str, ...]:
     """Those without a name of their own are left out: only their place tells which they are."""
-    patterns = (
-        (_CONDA_NAME, name),
-        (_CONDA_TITLE, title),
-        *((pattern, title) for pattern in _VS_CODE_TITLES),
-    )
-    found = [
-        match["env"].strip().lower() for pattern, where in patterns if (match := pattern.fullmatch(where))
-    ]
+    places = [(_CONDA_NAME, name), (_CONDA_TITLE, title)]
+    if language == "python":  # VS Code's, and only where it started an interpreter by itself
+        places += [(pattern, title) for pattern in _VS_CODE_TITLES]
+    found = [match["env"].strip().lower() for pattern, where in places if (match := pattern.fullmatch(where))]
     if name.lower() in ("conda-root-py", "conda-root-r"):
         found.append("base")
-    return tuple(dict.fromkeys(one for one in found if not is_anonymous(one)))
+    usual = (language, *USUAL.get(language, ()))
+    return tuple(dict.fromkeys(one for one in found if not is_anonymous(one) and one not in usual))
 
 
 def _hashes(metadata: object, name: str) -> frozenset[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ._kernel_record import with_kernel
+from ._kernel_record import read_record, with_kernel
 from ._match_judging import Judged, Level, judge
 from ._notebook_hints import read_hints
 from .launching import KernelTypeInfo
@@ -66,10 +66,10 @@ def match_notebook(
 
     Source: nbformat 4, "Notebook metadata" (kernelspec, language_info).
     """
-    hints = read_hints(metadata)
+    hints, record = read_hints(metadata), read_record(metadata)
     found: list[tuple[tuple[int, ...], str, KernelTypeInfo, Judged]] = []
     for kernel_type, info in known.items():
-        judged = judge(metadata, hints, kernel_type, info, path, known)
+        judged = judge(hints, record, kernel_type, info, path, known)
         if judged is not None:
             order = (int(bool(info.obstacle)), judged.level, *judged.order)
             found.append((order, kernel_type, info, judged))

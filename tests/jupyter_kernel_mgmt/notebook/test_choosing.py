@@ -28,14 +28,19 @@ SEVERAL = known(spec__python3=PYTHON, spec__other=PYTHON, spec__ir=R, pyimport__
 @pytest.mark.parametrize(
     ("metadata", "types", "chosen", "reason"),
     [
-        (spec("python3", "python"), SEVERAL, "spec/python3", "names the kernel 'python3'"),
-        (spec("pyimport/kernel"), SEVERAL, "pyimport/kernel", "names the kernel"),
-        (spec("gone", "r"), SEVERAL, "spec/ir", "'gone' is not installed; it is the only kernel type for r"),
-        ({"language_info": {"name": "R"}}, SEVERAL, "spec/ir", "names no kernel; it is the only"),
-        (spec("gone", "python"), known(spec__mine=PYTHON, pyimport__kernel=PYTHON), "spec/mine", "only"),
+        (spec("python3", "python"), SEVERAL, "spec/python3", "the name 'python3' that the notebook gives"),
+        (spec("pyimport/kernel"), SEVERAL, "pyimport/kernel", "names exactly this kernel"),
+        (spec("gone", "r"), SEVERAL, "spec/ir", "'gone' is not installed; the only one that fits: the same"),
+        (
+            {"language_info": {"name": "R"}},
+            SEVERAL,
+            "spec/ir",
+            "names no kernel; the only one that fits: the same language, R",
+        ),
+        (spec("gone", "python"), known(spec__mine=PYTHON, pyimport__kernel=PYTHON), "spec/mine", "language"),
         (spec("gone", "python"), known(pyimport__kernel=PYTHON), "pyimport/kernel", "only"),
         ({}, SEVERAL, "spec/python3", "neither kernel nor language, and is taken for Python"),
-        ({}, known(spec__mine=PYTHON, spec__ir=R), "spec/mine", "taken for Python; it is the only"),
+        ({}, known(spec__mine=PYTHON, spec__ir=R), "spec/mine", "taken for Python"),
         ({"kernelspec": None, "language_info": 3}, SEVERAL, "spec/python3", "taken for Python"),
     ],
 )
@@ -54,7 +59,7 @@ def test_the_kernel_is_chosen_for_a_reason(
         (
             spec("gone", "python"),
             SEVERAL,
-            ("spec/python3", "spec/other"),
+            ("spec/other", "spec/python3"),
             "there are 2 for the language python",
         ),
         (spec("gone", "julia"), SEVERAL, tuple(SEVERAL), "there is none for the language julia"),
