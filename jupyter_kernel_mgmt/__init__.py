@@ -45,6 +45,7 @@ from .kernel import Kernel
 from .launcherbase import BlockingLauncherBase, KernelLauncherBase
 from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest, Limits, RunningKernel
 from .managerbase import BlockingManagerBase, CanRestart, KernelManagerBase, ProcessState
+from .matching import Match, match_notebook, with_kernel
 from .opening import connect, launch
 from .pool import KernelPool
 from .providerbase import BlockingProviderBase, KernelProviderBase
@@ -70,11 +71,14 @@ __all__ = [
     "KernelPool",
     "KernelRestarter",
     "KernelState",
+    "Match",
     "OutputDropped",
     "PoolMetrics",
     "connect",
     "find_kernels",
     "launch",
+    "match_notebook",
+    "with_kernel",
     # what happens to a kernel
     "ExecutionStateChanged",
     "ExitInfo",

@@ -24,6 +24,7 @@ KEY = "jupyter_kernel_mgmt"
 
 Relation = Literal["exact", "environment", "name", "none"]
 
+_PATH_IN_BRACKETS = re.compile(r"\s*\([^()]*(?<![^\s(])(~|/|\\\\|[A-Za-z]:[\\/])[^()]*\)")
 _HASH_LENGTH = 16
 _JOINT = "--"  # between an environment's name and its kernel's
 
@@ -113,6 +114,11 @@ def environment_name(kernel_type: str) -> str:
     return name.partition(_JOINT)[0] if provider == "environments" else ""
 
 
+def is_usual(kernel_type: str, language: str) -> bool:
+    """Whether a kernel type is what everybody begins with in its language."""
+    return kernel_type in {f"spec/{name}" for name in USUAL.get(canonical(language), ())[:1]}
+
+
 def portable_name(kernel_type: str, info: KernelTypeInfo) -> str:
     """A kernelspec's name for other tools: letters, digits and ``._-`` only."""
     inner = inner_name(kernel_type)
@@ -120,7 +126,8 @@ def portable_name(kernel_type: str, info: KernelTypeInfo) -> str:
         return inner
     language = canonical(info.language)
     usual = USUAL.get(language, (language,))[0] or kernel_type.rpartition("/")[2]
-    return re.sub(r"[^a-z0-9._]+", "-", usual.lower()).strip("-") or "kernel"
+    spelled = usual.lower().replace("+", "p").replace("#", "sharp")
+    return re.sub(r"[^a-z0-9._]+", "-", spelled).strip("-") or "kernel"
 
 
 def hash_of(prefix: PurePath) -> str:
@@ -131,12 +138,9 @@ def hash_of(prefix: PurePath) -> str:
 
 def _portable_title(kernel_type: str, info: KernelTypeInfo) -> str:
     """Without the path by which an environment is told from others of its name."""
-    title = info.display_name
-    if not kernel_type.startswith("spec/") and re.search(r"[/\\]", title):
-        title = re.sub(r"\s*\([^()]*[/\\][^()]*\)", "", title)
-        if re.search(r"[/\\]", title):
-            return ""
-    return title.strip()
+    if kernel_type.startswith("spec/"):
+        return info.display_name.strip()
+    return _PATH_IN_BRACKETS.sub("", info.display_name).strip()
 
 
 def _place(info: KernelTypeInfo, path: Path | None) -> dict[str, str]:

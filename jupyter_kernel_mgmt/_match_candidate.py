@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PureWindowsPath
 
-from ._kernel_record import environment_name, inner_name
+from ._kernel_record import environment_name, inner_name, is_usual
 from ._nearness import Nearness, is_anonymous, nearness, project_of
 from ._notebook_hints import Hints, Version, canonical, language_of_name, numbers, version_in
 from .launching import KernelTypeInfo
@@ -65,6 +65,11 @@ class Candidate:
         return {name for name in names if name and not is_anonymous(name)}
 
     @property
+    def is_usual(self) -> bool:
+        """Whether it is what everybody begins with in its language."""
+        return is_usual(self.kernel_type, self.language)
+
+    @property
     def is_of_another_project(self) -> bool:
         return self.prefix is not None and self.near is None and project_of(self.prefix) is not None
 
@@ -81,16 +86,14 @@ class Candidate:
         majors = {version[0] for version in (hints.version, self.version) if version}
         return self.language == hints.language and self.language in _INCOMPATIBLE and len(majors) > 1
 
-    def instead(self, hints: Hints) -> str:
-        return f"{dotted(self.version[:2])} instead of {dotted(hints.version[:2])}"
-
     def version_note(self, hints: Hints) -> str:
         """What to know besides, where it is not the version that the notebook was run with."""
         if self.language != hints.language or not self.version or not hints.version:
             return ""
         if hints.version[:2] == self.version[:2] or len(hints.version) < 2 or len(self.version) < 2:
             return ""
-        return f", in another version of {self.shown}: {self.instead(hints)}"
+        instead = f"{dotted(self.version[:2])} instead of {dotted(hints.version[:2])}"
+        return f", in another version: {instead}"
 
     def hashes(self) -> Iterator[str]:
         """What VS Code may have made of the path of the environment's interpreter."""

@@ -116,17 +116,17 @@ def _by_place_or_language(
     if one.near is not None and (one.language or not hints.language):
         order = (one.near.steps, one.near.form, int(one.inner != hints.name), *one.order(hints))
         return Judged(Level.PROJECT, order, f"{_place(one)}{one.version_note(hints)}")
+    usual = _usual_name(hints, one, known)
+    if usual and one.language == hints.language:
+        return Judged(Level.USUAL_NAME, (0, *one.order(hints)), usual + one.version_note(hints))
+    if is_base:
+        reason = "the notebook was last run in conda's base environment, and this is one"
+        return Judged(Level.USUAL_NAME, (1, *one.order(hints)), reason + one.version_note(hints))
+    if hints.is_telling and hints.title and hints.title.lower() == one.info.display_name.lower():
+        reason = f"it has the display name {hints.title!r} that the notebook gives"
+        return Judged(Level.USUAL_NAME, (1, *one.order(hints)), reason + one.version_note(hints))
     if not hints.language or one.language != hints.language:
         return None
-    usual = _usual_name(hints, one, known)
-    if usual:
-        return Judged(Level.USUAL_NAME, (0, *one.order(hints)), usual + one.version_note(hints))
-    title = hints.title.lower()
-    if is_base or (title and hints.is_telling and title == one.info.display_name.lower()):
-        reason = f"it has the display name {hints.title!r} that the notebook gives"
-        if is_base:
-            reason = "the notebook was last run in conda's base environment, and this is one"
-        return Judged(Level.USUAL_NAME, (1, *one.order(hints)), reason + one.version_note(hints))
     return _by_language(hints, one)
 
 
@@ -139,13 +139,11 @@ def _by_language(hints: Hints, one: Candidate) -> Judged:
         return Judged(Level.VERSION, one.order(hints), reason + elsewhere)
     if hints.guessed:
         reason = "the notebook names neither kernel nor language, and is taken for Python"
-    elif one.version and hints.version:
-        reason = f"the same language, {one.shown}, in another version: {one.instead(hints)}"
     else:
-        reason = f"the same language, {one.shown}"
+        reason = f"the same language, {one.shown}{one.version_note(hints)}"
     # Where no certain kernel is missing, the usual one is what everybody would begin with.
-    usual = one.provider == "spec" and one.inner in USUAL.get(one.language, ())[:1]
-    order = (one.foreign, 0 if usual and not hints.is_telling else 1, *one.order(hints))
+    usual = one.is_usual and not hints.is_telling
+    order = (one.foreign, 0 if usual else 1, *one.order(hints))
     return Judged(Level.LANGUAGE, order, reason + elsewhere)
 
 

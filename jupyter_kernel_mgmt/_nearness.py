@@ -40,9 +40,9 @@ def nearness(prefix: PurePath, notebook: PurePath) -> Nearness | None:
     """How near an environment is to a notebook's file; None if it is not of the same project.
 
     Both are absolute paths, and links in them are not followed. An environment is near in the notebook's
-    directory or one of its parents: by a name that only projects use (``.venv``, ``.pixi/envs/…``), by any
-    name where a user would not keep environments for all projects, or around the notebook. One that poetry
-    or pipenv keeps elsewhere has a hash of its project's directory in its name.
+    directory or one of its parents: by a name that only projects use (``.venv``, ``.pixi/envs/…``), up to
+    one step by any name where nobody keeps environments for all projects, or around the notebook. One that
+    poetry or pipenv keeps elsewhere has a hash of its project's directory in its name.
     """
     prefix, notebook = normal(prefix), normal(notebook)
     if not (prefix.is_absolute() and notebook.is_absolute()):
@@ -53,7 +53,7 @@ def nearness(prefix: PurePath, notebook: PurePath) -> Nearness | None:
         form = None
         if named is not None and named[0] == directory:
             form = named[1]
-        elif named is None and prefix.parent == directory and _may_hold_own(directory, prefix):
+        elif named is None and steps < 2 and prefix.parent == directory and _may_hold_own(directory, prefix):
             form = _OTHER_NAME
         elif prefix == directory and not _is_shared(prefix):
             form = _AROUND

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ._kernel_record import read_record, with_kernel
+from ._kernel_record import is_usual, read_record, with_kernel
 from ._match_judging import Judged, Level, judge
 from ._notebook_hints import read_hints
 from .launching import KernelTypeInfo
@@ -73,7 +73,7 @@ def match_notebook(
         if judged is not None:
             order = (int(bool(info.obstacle)), judged.level, *judged.order)
             found.append((order, kernel_type, info, judged))
-    found.sort(key=lambda item: (item[0], item[1]))
+    found.sort(key=lambda item: (item[0], not is_usual(item[1], item[2].language), item[1]))
     ranks = {order: rank for rank, order in enumerate(dict.fromkeys(item[0] for item in found))}
     return [
         Match(
@@ -106,7 +106,9 @@ def best(matches: Sequence[Match]) -> Best | None:
         return Best(match=first, rivals=rivals, better=better, clear=False, reason=reason)
     if rivals:
         others = ", ".join(match.kernel_type for match in rivals)
-        reason = f"{first.reason}; {others} would fit equally well, and it is only the first by name"
+        usual = is_usual(first.kernel_type, first.info.language)
+        why = "the usual kernel of its language" if usual else "the first by name, and nothing else"
+        reason = f"{first.reason}; {others} would fit equally well: it is {why}"
         return Best(match=first, rivals=rivals, better=better, clear=False, reason=reason)
     reason = first.reason
     if better is not None:

@@ -238,7 +238,7 @@ CASES = {
         asks("gone", "python", "3.10.1"),
         ML | environment("dl", f"{HOME}/miniconda3/envs/dl", "3.10.9"),
         "environments/dl--python3",
-        "environments/ml--python3 would fit equally well, and it is only the first by name",
+        "environments/ml--python3 would fit equally well: it is the first by name, and nothing else",
         clear=False,
     ),
     "two kernelspecs of the language, and neither is the one": Case(
@@ -247,6 +247,22 @@ CASES = {
         "spec/a",
         "spec/b would fit equally well",
         clear=False,
+    ),
+    "a kernel that is gone, and two of its language: the usual one is the first to ask for": Case(
+        asks("gone", "python"),
+        JUPYTER,
+        "spec/python3",
+        "spec/tensorflow-gpu would fit equally well: it is the usual kernel of its language",
+        clear=False,
+    ),
+    "the display name where the name is another": Case(
+        asks("tf-2", title="TensorFlow (GPU)"),
+        JUPYTER,
+        "spec/tensorflow-gpu",
+        "the display name 'TensorFlow (GPU)'",
+    ),
+    "a number that tells only the major version": Case(
+        asks("gone", "python", title="Python 3"), PYTHON3, "spec/python3", "the same language, Python"
     ),
     # Other forms of environments.
     "a venv without the dot": Case(

@@ -59,7 +59,7 @@ def test_the_kernel_is_chosen_for_a_reason(
         (
             spec("gone", "python"),
             SEVERAL,
-            ("spec/other", "spec/python3"),
+            ("spec/python3", "spec/other"),
             "there are 2 for the language python",
         ),
         (spec("gone", "julia"), SEVERAL, tuple(SEVERAL), "there is none for the language julia"),

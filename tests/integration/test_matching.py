@@ -1,0 +1,41 @@
+"""Notebooks that were given a kernel by us, in the hands of other tools."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+from jupyter_kernel_mgmt import KernelTypeInfo, match_notebook, with_kernel
+
+GUARD = 60
+KNOWN = {
+    "spec/python3": KernelTypeInfo(display_name="Python 3 (ipykernel)", language="python"),
+    "pyimport/kernel": KernelTypeInfo(display_name="Python 3.11 (here)", language="python"),
+    "environments/proj-1a2b3c4--python3": KernelTypeInfo(
+        display_name="Python 3.11 (proj, ~/proj/.venv)", language="python", prefix=sys.prefix
+    ),
+}
+
+
+@pytest.mark.parametrize("kernel_type", KNOWN)
+def test_other_tools_run_it_and_ours_finds_its_kernel_again(kernel_type: str, tmp_path: Path) -> None:
+    """nbclient and `jupyter execute` run it; what they write is valid and still means exactly this kernel."""
+    path = tmp_path / "a.ipynb"
+    noted = with_kernel({}, kernel_type, KNOWN[kernel_type], path=path)
+    nbformat.write(new_notebook(cells=[new_code_cell("6 * 7")], metadata=noted), path)
+
+    ran = NotebookClient(nbformat.read(path, as_version=4), timeout=GUARD).execute()
+    assert ran.cells[0].outputs[0].data["text/plain"] == "42"
+    nbformat.validate(ran)
+    assert match_notebook(ran.metadata, KNOWN, path=path)[0].kernel_type == kernel_type
+
+    command = [sys.executable, "-m", "jupyter", "execute", "--inplace", str(path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=GUARD)
+    assert match_notebook(nbformat.read(path, as_version=4).metadata, KNOWN)[0].kernel_type == kernel_type
+
+    assert KernelSpecManager().get_kernel_spec(noted["kernelspec"]["name"]).language == "python"
