@@ -7,7 +7,7 @@ from pathlib import Path, PurePath, PureWindowsPath
 
 from ._kernel_record import environment_name, inner_name, is_usual
 from ._nearness import Nearness, is_anonymous, nearness, project_of
-from ._notebook_hints import Hints, Version, canonical, language_of_name, numbers, version_in
+from ._notebook_hints import USUAL, Hints, Version, canonical, language_of_name, numbers, version_in
 from .launching import KernelTypeInfo
 
 _PROVIDERS = ("spec", "pyimport", "environments")
@@ -73,14 +73,16 @@ class Candidate:
     def is_of_another_project(self) -> bool:
         return self.prefix is not None and self.near is None and project_of(self.prefix) is not None
 
-    @property
-    def foreign(self) -> int:
-        return int(self.is_of_another_project)
+    def unlike(self, hints: Hints) -> int:
+        """How little it is called like the notebook's kernel, among those of one environment."""
+        if self.inner == hints.name.lower():
+            return 0
+        return 1 if self.inner in USUAL.get(self.language, ())[:1] else 2
 
     def order(self, hints: Hints) -> tuple[int, ...]:
         """What decides between candidates for which the same speaks."""
         provider = _PROVIDERS.index(self.provider) if self.provider in _PROVIDERS else len(_PROVIDERS)
-        return (self.foreign, provider, *_distance(hints.version, self.version))
+        return (int(self.is_of_another_project), provider, *_distance(hints.version, self.version))
 
     def is_incompatible(self, hints: Hints) -> bool:
         majors = {version[0] for version in (hints.version, self.version) if version}

@@ -28,7 +28,9 @@ class Level(IntEnum):
     """The same language and version."""
     LANGUAGE = 7
     """The same language."""
-    DOUBTFUL = 8
+    ELSEWHERE = 8
+    """The same language, in an environment of another project. Never to be taken without asking."""
+    DOUBTFUL = 9
     """Something fits, and something speaks against it. Never to be taken without asking."""
 
 
@@ -85,7 +87,7 @@ def judge(
         reason = f"it has the name {hints.name!r} that the notebook gives, but it is for {one.shown} and the"
         return Judged(Level.DOUBTFUL, one.order(hints), f"{reason} notebook is in {_shown(hints)}")
     if relation == "environment" or (hints.hashes and not hints.hashes.isdisjoint(one.hashes())):
-        order = (int(one.inner != hints.name), *one.order(hints))
+        order = (one.unlike(hints), *one.order(hints))
         reason = f"it runs in the environment that the notebook was last run in, {one.prefix}"
         return Judged(Level.ENVIRONMENT, order, reason + one.version_note(hints))
     if is_named:
@@ -114,7 +116,7 @@ def _by_place_or_language(
             f"{reason} was written for {_shown(hints)} {dotted(hints.version)}",
         )
     if one.near is not None and (one.language or not hints.language):
-        order = (one.near.steps, one.near.form, int(one.inner != hints.name), *one.order(hints))
+        order = (one.near.steps, one.near.form, one.unlike(hints), *one.order(hints))
         return Judged(Level.PROJECT, order, f"{_place(one)}{one.version_note(hints)}")
     usual = _usual_name(hints, one, known)
     if usual and one.language == hints.language:
@@ -131,20 +133,18 @@ def _by_place_or_language(
 
 
 def _by_language(hints: Hints, one: Candidate) -> Judged:
-    elsewhere = ""
-    if one.is_of_another_project:
-        elsewhere = f", but its environment is another project's: {one.prefix}"
+    level, reason = Level.LANGUAGE, f"the same language, {one.shown}{one.version_note(hints)}"
     if _same_version(hints.version, one.version):
+        level = Level.VERSION
         reason = f"the same language and version, {one.shown} {dotted(one.version[:2])}"
-        return Judged(Level.VERSION, one.order(hints), reason + elsewhere)
+    if one.is_of_another_project:
+        reason = f"{reason}, but its environment is another project's: {one.prefix}"
+        return Judged(Level.ELSEWHERE, one.order(hints), reason)
     if hints.guessed:
         reason = "the notebook names neither kernel nor language, and is taken for Python"
-    else:
-        reason = f"the same language, {one.shown}{one.version_note(hints)}"
     # Where no certain kernel is missing, the usual one is what everybody would begin with.
     usual = one.is_usual and not hints.is_telling
-    order = (one.foreign, 0 if usual else 1, *one.order(hints))
-    return Judged(Level.LANGUAGE, order, reason + elsewhere)
+    return Judged(level, (0 if usual else 1, *one.order(hints)), reason)
 
 
 def _is_named(hints: Hints, one: Candidate) -> bool:

@@ -43,6 +43,9 @@ _VS_CODE_TITLES = (
     re.compile(r"(?P<env>\S+)( \((Python )?\d[\d.]*\))?"),  # ml, ml (3.11.4) and ml (Python 3.11.4)
 )
 _SHORT_PYTHON = re.compile(r"py(thon)?[-_]?([23])(\d{1,2})(?!\d)", re.ASCII)
+_LONGEST = 200
+"""Characters of a name that are looked at for what it tells; those of attackers may be long."""
+
 _NUMBERS = re.compile(r"(\d{1,5})(?:\.(\d{1,5}))?(?:\.(\d{1,5}))?", re.ASCII)
 
 
@@ -81,11 +84,12 @@ def read_hints(metadata: object) -> Hints:
     spec, info = part(metadata, "kernelspec"), part(metadata, "language_info")
     name = text(spec, "name") or text(part(metadata, "kernel_info"), "name")
     title = text(spec, "display_name")
+    short_name, short_title = name[:_LONGEST], title[:_LONGEST]
     shown = (
         text(spec, "language")
         or text(info, "name")
         or text(part(metadata, _DATABRICKS), "language")
-        or language_of_name(name)
+        or language_of_name(short_name)
     )
     language = canonical(shown)
     guessed = not name and not shown
@@ -99,9 +103,9 @@ def read_hints(metadata: object) -> Hints:
         title=title,
         language=language,
         shown=shown,
-        version=version or version_in(language, name, title),
-        environments=_environments(language, name, title),
-        hashes=_hashes(metadata, name),
+        version=version or version_in(language, short_name, short_title),
+        environments=_environments(language, short_name, short_title),
+        hashes=_hashes(metadata, short_name),
         guessed=guessed,
     )
 

@@ -90,8 +90,8 @@ def match_notebook(
 def best(matches: Sequence[Match]) -> Best | None:
     """The first of what `match_notebook` gives, and whether it is clear; None where there is none.
 
-    It is clear if it can be launched, nothing else fits equally well, the language's version is none that it
-    cannot run, and no kernel that the notebook itself asks for is there, but cannot be launched.
+    It is clear if it can be launched, nothing else fits equally well, it is not another project's, nothing
+    speaks against it, and no kernel that the notebook itself asks for is there, but cannot be launched.
     """
     if not matches:
         return None
@@ -113,7 +113,7 @@ def best(matches: Sequence[Match]) -> Best | None:
     reason = first.reason
     if better is not None:
         reason = f"{reason}; {better.kernel_type} would be better: {better.reason}"
-    return Best(match=first, better=better, clear=first.level < Level.DOUBTFUL, reason=reason)
+    return Best(match=first, better=better, clear=first.level < Level.ELSEWHERE, reason=reason)
 
 
 def _with_obstacle(reason: str, obstacle: str) -> str:

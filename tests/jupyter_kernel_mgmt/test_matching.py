@@ -190,6 +190,22 @@ CASES = {
         OTHER_PROJECT | IR,
         "environments/other--python3",
         "is another project's: ",
+        clear=False,
+    ),
+    "the usual Python goes before another project's of the same version": Case(
+        asks("", "python", "3.11.2"), PYTHON3 | OTHER_PROJECT, "spec/python3", "the same language, Python"
+    ),
+    "two kernels of the project's environment": Case(
+        {},
+        VENV | environment("proj", f"{PROJECT}/.venv", kernel="xpython"),
+        "environments/proj--python3",
+        "beside",
+    ),
+    "the other kernel of the project's environment": Case(
+        asks("xpython", "python"),
+        VENV | environment("proj", f"{PROJECT}/.venv", kernel="xpython"),
+        "environments/proj--xpython",
+        "the name 'xpython'",
     ),
     "a shared environment goes before another project's": Case(
         asks("gone", "python", "3.10.1"),
@@ -558,10 +574,10 @@ def test_each_candidate_has_its_reason() -> None:
     ] == [
         ("environments/proj--python3", Level.PROJECT, True),
         ("spec/python3", Level.USUAL_NAME, True),
-        ("environments/other--python3", Level.VERSION, True),
         ("spec/tensorflow-gpu", Level.LANGUAGE, True),
         ("pyimport/kernel", Level.LANGUAGE, True),
         ("environments/ml--python3", Level.LANGUAGE, True),
+        ("environments/other--python3", Level.ELSEWHERE, True),
         ("environments/bare--python3", Level.PROJECT, False),
     ]
     reasons = [match.reason for match in match_notebook(PY311, known, path=NOTEBOOK)]
