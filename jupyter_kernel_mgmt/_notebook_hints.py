@@ -144,15 +144,17 @@ def version_in(language: str, name: str, title: str) -> Version:
     """The version that a kernel's names tell: of ``julia-1.9``, ``python311``, ``Python 3.10.8 64-bit``."""
     if not language:
         return ()
+    inside = re.fullmatch(r"\S+ \((?:Python )?(\d+\.[\d.]+)\)", title, re.ASCII)
+    if inside is not None:
+        return numbers(inside[1])
     short = _SHORT_PYTHON.match(name.lower()) if language == "python" else None
     if short is not None and not _BY_VS_CODE.fullmatch(name.lower()):
         return int(short[2]), int(short[3])
     for where in (title, name):
         found = re.search(rf"(?<!\w){re.escape(language)}[-_ ]?v?(?=\d)", where.lower())
-        if found is not None:
+        if found is not None and not _BY_VS_CODE.fullmatch(where.lower()):
             return numbers(where[found.end() :])
-    inside = re.fullmatch(r"\S+ \((\d+\.[\d.]+)\)", title, re.ASCII)
-    return numbers(inside[1]) if inside else ()
+    return ()
 
 
 def _environments(language: str, name: str, title: str) -> tuple[str, ...]:

@@ -30,7 +30,9 @@ def settled_kernel(metadata: Mapping[str, Any], *, path: Path | None = None) -> 
     hints, record = read_hints(metadata), read_record(metadata)
     if record.kernel_type:
         return None if record.relative_prefix or record.prefix_hash else record.kernel_type
-    if not hints.name or hints.environments or hints.hashes or (path is not None and not hints.is_telling):
+    if not hints.name or hints.hashes:
+        return None
+    if not hints.is_telling and (path is not None or hints.environments):
         return None
     return hints.name if "/" in hints.name else _SPEC + hints.name
 

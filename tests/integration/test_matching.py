@@ -22,9 +22,9 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("kernel_type", KNOWN)
-def test_other_tools_run_it_and_ours_finds_its_kernel_again(kernel_type: str, tmp_path: Path) -> None:
+def test_other_tools_run_it_and_ours_finds_its_kernel_again(kernel_type: str, directory: Path) -> None:
     """nbclient's `jupyter execute` does; what it writes is valid and still means exactly this kernel."""
-    path = tmp_path / "a.ipynb"
+    path = directory / "a.ipynb"
     noted = with_kernel({}, kernel_type, KNOWN[kernel_type], path=path)
     nbformat.write(new_notebook(cells=[new_code_cell("6 * 7")], metadata=noted), path)
     assert KernelSpecManager().get_kernel_spec(noted["kernelspec"]["name"]).language == "python"
