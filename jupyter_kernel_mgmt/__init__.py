@@ -48,6 +48,7 @@ from .launch_parameters import BadParameters, LaunchParameters
 from .launcherbase import BlockingLauncherBase, KernelLauncherBase
 from .launching import ExitInfo, KernelTypeInfo, Launched, LaunchRequest, Limits, RunningKernel
 from .managerbase import BlockingManagerBase, CanRestart, KernelManagerBase, ProcessState
+from .matching import Match, match_notebook, with_kernel
 from .opening import connect, launch
 from .pool import KernelPool
 from .providerbase import BlockingProviderBase, KernelProviderBase
@@ -75,11 +76,14 @@ __all__ = [
     "KernelRestarter",
     "KernelState",
     "KernelTypeChange",
+    "Match",
     "OutputDropped",
     "PoolMetrics",
     "connect",
     "find_kernels",
     "launch",
+    "match_notebook",
+    "with_kernel",
     # what happens to a kernel
     "ExecutionStateChanged",
     "ExitInfo",

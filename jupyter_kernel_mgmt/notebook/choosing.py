@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from .._kernel_record import read_record
+from .._notebook_hints import Hints, read_hints
 from ..launching import KernelTypeInfo
+from ..matching import Best, Level, best, match_notebook
 from .exceptions import NoKernelChosen
-
-DEFAULT_LANGUAGE = "python"
-"""What a notebook is taken for that names neither kernel nor language, as other executors do."""
-
-DEFAULT_NAME = "python3"
 
 _SPEC = "spec/"
 
@@ -23,52 +22,60 @@ class Choice:
     reason: str
 
 
-def named_kernel(metadata: Mapping[str, Any]) -> str | None:
-    """The kernel type that a notebook's kernelspec names, whether there is one or not."""
-    name = _mapping(metadata.get("kernelspec")).get("name")
-    if not isinstance(name, str) or not name:
+def settled_kernel(metadata: Mapping[str, Any], *, path: Path | None = None) -> str | None:
+    """The kernel type that is chosen if there is one, whatever else there is; None where that matters.
+
+    A name that every kernel of its language has settles it only where nothing can be near the notebook.
+    """
+    hints, record = read_hints(metadata), read_record(metadata)
+    if record.kernel_type:
+        return None if record.relative_prefix or record.prefix_hash else record.kernel_type
+    if not hints.name or hints.hashes:
         return None
-    return name if "/" in name else _SPEC + name
+    if not hints.is_telling and (path is not None or hints.environments):
+        return None
+    return hints.name if "/" in hints.name else _SPEC + hints.name
 
 
-def choose_kernel(metadata: Mapping[str, Any], known: Mapping[str, KernelTypeInfo]) -> Choice:
+def choose_kernel(
+    metadata: Mapping[str, Any], known: Mapping[str, KernelTypeInfo], *, path: Path | None = None
+) -> Choice:
     """The kernel type for a notebook's metadata, out of the known ones.
 
-    The one that the notebook's kernelspec names; else the only one of its language, where those of
-    kernelspecs go before other providers'. Raises `NoKernelChosen`, which lists the candidates.
-
-    Source: nbformat 4, "Notebook metadata" (kernelspec, language_info).
+    The first of `match_notebook`, if it is clear: ``path`` is the notebook's file, absolute, or any name in
+    the directory where it is run. Raises `NoKernelChosen`, which lists the candidates with their reasons.
     """
-    wanted, language = named_kernel(metadata), _language(metadata)
-    if wanted is not None:
-        name = metadata["kernelspec"]["name"]
-        if wanted in known:
-            return Choice(wanted, f"the notebook names the kernel {name!r}")
-        missing = f"the notebook's kernel {name!r} is not installed"
-        if language is None:
-            raise NoKernelChosen(f"{missing}, and it names no language", list(known))
-    elif language is None:
-        missing = "the notebook names neither kernel nor language, and is taken for Python"
-        language = DEFAULT_LANGUAGE
-        if _SPEC + DEFAULT_NAME in known:
-            return Choice(_SPEC + DEFAULT_NAME, missing)
+    hints = read_hints(metadata)
+    matches = match_notebook(metadata, known, path=path)
+    found = best(matches)
+    missing = _missing(hints)
+    if found is not None and found.clear:
+        return Choice(found.match.kernel_type, _reason(found, missing, only=len(matches) == 1))
+    if found is None:
+        there_is = f"there is none for the language {hints.shown}" if hints.shown else "it names no language"
+        raise NoKernelChosen(f"{missing}, and {there_is}", list(known))
+    equals = (found.match, *found.rivals)
+    listed = equals if found.rivals and found.better is None else matches
+    if found.better is not None or not found.rivals:
+        text = found.reason
+    elif found.match.level >= Level.VERSION:
+        text = f"{missing}, and there are {len(equals)} for the language {hints.shown}"
     else:
-        missing = "the notebook names no kernel"
-    fitting = [kernel for kernel, info in known.items() if info.language.lower() == language.lower()]
-    fitting = [kernel for kernel in fitting if kernel.startswith(_SPEC)] or fitting
-    if len(fitting) == 1:
-        return Choice(fitting[0], f"{missing}; it is the only kernel type for {language}")
-    number = f"there are {len(fitting)}" if fitting else "there is none"
-    raise NoKernelChosen(f"{missing}, and {number} for the language {language}", fitting or list(known))
+        text = f"{len(equals)} kernel types fit the notebook equally well"
+    reasons = {match.kernel_type: match.reason for match in listed}
+    raise NoKernelChosen(text, [*reasons], reasons=reasons)
 
 
-def _language(metadata: Mapping[str, Any]) -> str | None:
-    for place, key in (("kernelspec", "language"), ("language_info", "name")):
-        language = _mapping(metadata.get(place)).get(key)
-        if isinstance(language, str) and language:
-            return language
-    return None
+def _missing(hints: Hints) -> str:
+    if hints.guessed:
+        return "the notebook names neither kernel nor language, and is taken for Python"
+    if hints.name:
+        return f"the notebook's kernel {hints.name!r} is not installed"
+    return "the notebook names no kernel"
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _reason(found: Best, missing: str, *, only: bool) -> str:
+    """Where it is not the kernel that the notebook names, that is said first."""
+    if found.match.level < Level.VERSION or found.reason.startswith(missing):
+        return found.reason
+    return f"{missing}; {'the only one that fits: ' if only else ''}{found.reason}"

@@ -5,14 +5,14 @@
     KernelError
     └── NotebookError
         ├── InvalidNotebook (ValueError)   it cannot be read, or is no notebook
-        ├── NoKernelChosen                 it does not say which kernel, and there is not just one that fits
+        ├── NoKernelChosen                 there is no kernel that clearly fits it
         ├── CellFailed                     a cell failed, and nothing allows that; the rest was not run
         ├── OutputInUse                    another run writes the same file
         ├── CannotSave (OSError)           what was run could not be written
         └── CannotResume                   what there is of an earlier run cannot be gone on with
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -36,17 +36,24 @@ class InvalidNotebook(NotebookError, ValueError):
 
 
 class NoKernelChosen(NotebookError):
-    """The notebook fits no kernel type, or several. ``candidates`` are the kernel types there are."""
+    """The notebook fits no kernel type, or none clearly. ``candidates`` are those that fit, or else all.
 
-    def __init__(self, reason: str, candidates: Sequence[str]) -> None:
+    ``reasons`` say for candidates why they would fit, or what keeps them from being launched.
+    """
+
+    def __init__(
+        self, reason: str, candidates: Sequence[str], *, reasons: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.candidates = tuple(candidates)
+        self.reasons = dict(reasons or {})
 
     def __str__(self) -> str:
         if not self.candidates:
             return f"{self.reason}; there are no kernel types at all: install a kernel, such as ipykernel"
-        return f"{self.reason}; name one of: {', '.join(self.candidates)}"
+        shown = [f"{one} ({self.reasons[one]})" if one in self.reasons else one for one in self.candidates]
+        return f"{self.reason}; name one of: {', '.join(shown)}"
 
 
 class CellFailed(NotebookError):

@@ -13,7 +13,7 @@ from ..launching import KernelTypeInfo
 from ..opening import launch
 from ..pool import KernelPool
 from ..subproc.ipykernel import history_arguments
-from .choosing import Choice, choose_kernel, named_kernel
+from .choosing import Choice, choose_kernel, settled_kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,10 @@ class Opened:
     choice: Choice
 
 
-OpenKernel = Callable[[Mapping[str, Any], Path | None], AbstractAsyncContextManager[Opened]]
-"""Makes a context manager that has a kernel for the notebook of this metadata, in this directory."""
+OpenKernel = Callable[[Mapping[str, Any], Path | None, Path | None], AbstractAsyncContextManager[Opened]]
+"""Makes a context manager that has a kernel for the notebook of this metadata, in this directory.
+
+The last is the notebook's file, absolute, or None: environments near it belong to its project."""
 
 
 def launching(
@@ -42,10 +44,13 @@ def launching(
     """
 
     @asynccontextmanager
-    async def opened(metadata: Mapping[str, Any], cwd: Path | None) -> AsyncGenerator[Opened, None]:
-        known = await _look_for(named_kernel(metadata) if kernel_type is None else kernel_type, finder)
+    async def opened(
+        metadata: Mapping[str, Any], cwd: Path | None, path: Path | None
+    ) -> AsyncGenerator[Opened, None]:
+        wanted = settled_kernel(metadata, path=path) if kernel_type is None else kernel_type
+        known = await _look_for(wanted, finder)
         if kernel_type is None:
-            choice = choose_kernel(metadata, known)
+            choice = choose_kernel(metadata, known, path=path)
         else:
             choice = Choice(kernel_type, "it was asked for")
         info = known.get(choice.kernel_type)
@@ -77,7 +82,9 @@ def lending(pool: KernelPool) -> OpenKernel:
     """A warm kernel of the pool, whatever the notebook says; the pool replaces it afterwards."""
 
     @asynccontextmanager
-    async def opened(metadata: Mapping[str, Any], cwd: Path | None) -> AsyncGenerator[Opened, None]:
+    async def opened(
+        metadata: Mapping[str, Any], cwd: Path | None, path: Path | None
+    ) -> AsyncGenerator[Opened, None]:
         async with pool.acquire(cwd=cwd) as kernel:
             yield Opened(kernel, Choice(pool.kernel_type, "the pool has it"))
 
@@ -88,7 +95,9 @@ def using(kernel: Kernel) -> OpenKernel:
     """A kernel that is there and stays, with all that is in its memory; its directory is its own."""
 
     @asynccontextmanager
-    async def opened(metadata: Mapping[str, Any], cwd: Path | None) -> AsyncGenerator[Opened, None]:
+    async def opened(
+        metadata: Mapping[str, Any], cwd: Path | None, path: Path | None
+    ) -> AsyncGenerator[Opened, None]:
         yield Opened(kernel, Choice(kernel.kernel_type or "", "it was given"))
 
     return opened

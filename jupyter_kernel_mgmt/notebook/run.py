@@ -131,8 +131,11 @@ class NotebookRun:
             self._output = await resources.enter_async_context(OutputFile(options.output))
         elif options.resume is not None:
             raise CannotResume("an earlier run is looked for in the output, and none is named")
-        cwd = options.cwd or (self._path.absolute().parent if self._path else None)
-        opened = await resources.enter_async_context(self._kernels(notebook.metadata, cwd))
+        path = None if self._path is None else self._path.absolute()
+        cwd = options.cwd or (None if path is None else path.parent)
+        if path is None and cwd is not None:  # one without a file is at home where it runs
+            path = cwd.absolute() / "notebook.ipynb"
+        opened = await resources.enter_async_context(self._kernels(notebook.metadata, cwd, path))
         await self._prepare(notebook, opened)
         plan = await self._plan()
         self._forget_earlier_outputs(plan)

@@ -1,12 +1,15 @@
 """Which kernel type a notebook is run with."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_kernel_mgmt import KernelTypeInfo
+from jupyter_kernel_mgmt import KernelTypeInfo, with_kernel
 from jupyter_kernel_mgmt.notebook import NoKernelChosen, choose_kernel
+from jupyter_kernel_mgmt.notebook.choosing import settled_kernel
 
+PATH = Path("/home/mia/proj/a.ipynb")
 PYTHON, R = "python", "R"
 
 
@@ -28,14 +31,19 @@ SEVERAL = known(spec__python3=PYTHON, spec__other=PYTHON, spec__ir=R, pyimport__
 @pytest.mark.parametrize(
     ("metadata", "types", "chosen", "reason"),
     [
-        (spec("python3", "python"), SEVERAL, "spec/python3", "names the kernel 'python3'"),
-        (spec("pyimport/kernel"), SEVERAL, "pyimport/kernel", "names the kernel"),
-        (spec("gone", "r"), SEVERAL, "spec/ir", "'gone' is not installed; it is the only kernel type for r"),
-        ({"language_info": {"name": "R"}}, SEVERAL, "spec/ir", "names no kernel; it is the only"),
-        (spec("gone", "python"), known(spec__mine=PYTHON, pyimport__kernel=PYTHON), "spec/mine", "only"),
+        (spec("python3", "python"), SEVERAL, "spec/python3", "the name 'python3' that the notebook gives"),
+        (spec("pyimport/kernel"), SEVERAL, "pyimport/kernel", "names exactly this kernel"),
+        (spec("gone", "r"), SEVERAL, "spec/ir", "'gone' is not installed; the only one that fits: the same"),
+        (
+            {"language_info": {"name": "R"}},
+            SEVERAL,
+            "spec/ir",
+            "names no kernel; the only one that fits: the same language, R",
+        ),
+        (spec("gone", "python"), known(spec__mine=PYTHON, pyimport__kernel=PYTHON), "spec/mine", "language"),
         (spec("gone", "python"), known(pyimport__kernel=PYTHON), "pyimport/kernel", "only"),
         ({}, SEVERAL, "spec/python3", "neither kernel nor language, and is taken for Python"),
-        ({}, known(spec__mine=PYTHON, spec__ir=R), "spec/mine", "taken for Python; it is the only"),
+        ({}, known(spec__mine=PYTHON, spec__ir=R), "spec/mine", "taken for Python"),
         ({"kernelspec": None, "language_info": 3}, SEVERAL, "spec/python3", "taken for Python"),
     ],
 )
@@ -76,3 +84,79 @@ def test_what_cannot_be_decided_lists_the_candidates(
         choose_kernel(metadata, types)
     assert caught.value.candidates == candidates
     assert text in str(caught.value)
+
+
+GIVEN_SPEC = with_kernel({}, "spec/ir", KernelTypeInfo(display_name="R", language="R"))
+GIVEN_ENVIRONMENT = with_kernel(
+    {}, "environments/x--ir", KernelTypeInfo(display_name="R", language="R", prefix="/x")
+)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "path", "settled"),
+    [
+        ({"kernelspec": {"name": "python3", "display_name": "Python 3"}}, None, "spec/python3"),
+        (spec("python3", "python"), PATH, None),
+        (spec("mine", "python"), PATH, "spec/mine"),
+        (spec("pyimport/kernel"), PATH, "pyimport/kernel"),
+        ({"kernelspec": {"name": "python3", "display_name": "ml"}}, None, None),
+        (GIVEN_SPEC, PATH, "spec/ir"),
+        (GIVEN_ENVIRONMENT, PATH, None),
+        ({}, None, None),
+    ],
+)
+def test_looking_on_is_spared_where_nothing_could_be_better(
+    metadata: dict[str, Any], path: Path | None, settled: str | None
+) -> None:
+    """Other providers may take long."""
+    assert settled_kernel(metadata, path=path) == settled
+
+
+OTHERS = {
+    "environments/other--python3": KernelTypeInfo(
+        display_name="x", language="python", prefix="/home/mia/other/.venv"
+    )
+}
+BROKEN = {
+    "environments/proj--python3": KernelTypeInfo(
+        display_name="x", language="python", prefix="/home/mia/proj/.venv", obstacle="install ipykernel"
+    )
+}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "types", "texts"),
+    [
+        (
+            {},
+            OTHERS,
+            ["another project's: /home/mia/other/.venv; name one of: environments/other--python3 (the same"],
+        ),
+        ({}, BROKEN, ["beside the notebook, but it cannot be launched: install ipykernel"]),
+        (
+            with_kernel({}, "environments/proj--python3", BROKEN["environments/proj--python3"], path=PATH),
+            SEVERAL | BROKEN,
+            [
+                "environments/proj--python3 is the one that the notebook asks for",
+                "spec/python3 (",
+                "install ipykernel",
+            ],
+        ),
+    ],
+)
+def test_what_a_person_would_be_asked_about_is_not_chosen(
+    metadata: dict[str, Any], types: dict[str, KernelTypeInfo], texts: list[str]
+) -> None:
+    """Another project's environment, one that cannot be launched, and another than the notebook asks for."""
+    with pytest.raises(NoKernelChosen) as caught:
+        choose_kernel(metadata, types, path=PATH)
+    for text in texts:
+        assert text in str(caught.value)
+
+
+def test_a_project_whose_environment_has_no_kernel_is_run_and_told() -> None:
+    """As before there were environments; the reason says what would be better."""
+    choice = choose_kernel(spec("python3", "python"), SEVERAL | BROKEN, path=PATH)
+    assert choice.kernel_type == "spec/python3"
+    assert "environments/proj--python3 would be better" in choice.reason
+    assert choice.reason.endswith("install ipykernel")
