@@ -57,8 +57,8 @@ class KernelTypeInfo:
 class RunningKernel:
     """A kernel that a provider has running already, and perhaps nobody holds.
 
-    ``kernel_type`` is its name, in what a finder yields with the provider's id before it. ``record`` is what
-    `KernelProviderBase.adopt` takes it up from: it may hold keys and is to be kept private.
+    ``kernel_type`` is its type, with the provider's id. ``record`` is what `KernelProviderBase.adopt` takes
+    it up from: it may hold keys and is to be kept private.
     """
 
     kernel_id: str

@@ -5,11 +5,14 @@ import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from ..exceptions import BadConfiguration, NoSuchKernel, NoSuchProvider
 from ..launching import Launched, LaunchRequest, RunningKernel
+from ..matching import Match, match_notebook
 from ..providerbase import BlockingProviderBase, KernelProviderBase
 from .arrangement import Arrangement
 from .changes import Changes
@@ -189,6 +192,15 @@ class KernelFinder:
         launched.kernel_type = f"{provider_id}/{name}"
         return launched
 
+    async def match_notebook(self, metadata: Mapping[str, Any], *, path: Path | None = None) -> list[Match]:
+        """The kernel types that fit a notebook's metadata, best first, each with its reason.
+
+        ``path`` is the notebook's file, absolute: its project's own environment is near it. See
+        `jupyter_kernel_mgmt.matching.match_notebook`, and `best` for whether the first is clear. Cancelling
+        it is safe.
+        """
+        return match_notebook(metadata, await self.find_kernels().ordered(), path=path)
+
     async def resources(self, kernel_type: str) -> Sequence[str]:
         """The names of the files that belong to a kernel type.
 
@@ -219,11 +231,7 @@ class KernelFinder:
                 log.warning("Provider %r could not say what is running", slot.id, exc_info=True)
                 continue
             for kernel in found:
-                yield RunningKernel(
-                    kernel_id=kernel.kernel_id,
-                    kernel_type=f"{slot.id}/{kernel.kernel_type}",
-                    record={**kernel.record, "kernel_type": f"{slot.id}/{kernel.kernel_type}"},
-                )
+                yield replace(kernel, record={**kernel.record, "kernel_type": kernel.kernel_type})
 
     async def adopt(self, record: Mapping[str, Any]) -> Launched:
         """Take up a kernel that runs, from what `Launched.to_dict` or `find_running` gave.

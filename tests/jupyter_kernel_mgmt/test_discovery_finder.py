@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,10 +17,13 @@ from jupyter_kernel_mgmt import (
     KernelProviderBase,
     KernelTypeInfo,
     Launched,
+    LaunchError,
     LaunchRequest,
     NoSuchKernel,
     NoSuchProvider,
+    NoSuchResource,
     Unsupported,
+    connect,
     discovery,
     find_kernels,
     launch,
@@ -544,3 +548,93 @@ async def test_a_search_knows_the_context_it_was_started_in() -> None:
         await names(finder)
 
     assert seen == ["set"]
+
+
+async def test_resources_come_from_the_provider_by_the_whole_name() -> None:
+    async with KernelFinder([FakeProvider(files={"logo.png": b"png"})]) as finder:
+        assert list(await finder.resources("fake/kernel")) == ["logo.png"]
+        assert await finder.resource("fake/kernel", "logo.png") == b"png"
+        with pytest.raises(NoSuchResource, match=r"fake/kernel has no resource 'other\.png'"):
+            await finder.resource("fake/kernel", "other.png")
+        with pytest.raises(NoSuchKernel):
+            await finder.resource("fake/other", "logo.png")
+        with pytest.raises(NoSuchProvider):
+            await finder.resources("nowhere/kernel")
+
+
+async def test_a_kernel_that_runs_is_found_and_adopted_and_outlives_that() -> None:
+    """From what is found running, and from the record of its launch; a provider that fails hides no other."""
+
+    class Failing(FakeProvider):
+        def find_running(self) -> Any:
+            raise OSError("the list is away")
+
+    async with KernelFinder([Failing(id="failing"), FakeProvider()]) as finder:
+        async with await launch("fake/kernel", finder=finder) as kernel:
+            (running,) = [found async for found in finder.find_running()]
+            assert (running.kernel_type, running.kernel_id) == ("fake/kernel", kernel.kernel_id)
+            assert "record" not in repr(running)
+            for record in (running.record, json.loads(json.dumps(running.record))):
+                adopted = await finder.adopt(record)
+                assert adopted.kernel_type == "fake/kernel"
+                async with await connect(adopted) as mine:
+                    assert (await mine.execute("1")).status == "ok"
+            assert (await kernel.execute("1")).status == "ok"
+        assert [found async for found in finder.find_running()] == []
+        with pytest.raises(LaunchError):
+            await finder.adopt(running.record)
+        with pytest.raises(ValueError, match="names no kernel_type"):
+            await finder.adopt({})
+
+
+async def test_a_launch_knows_the_type_that_it_is_of() -> None:
+    """By its whole name, however it was asked for."""
+    async with KernelFinder([FakeProvider(id="spec", names=["python3"])]) as finder:
+        launched = await finder.launch("python3", LaunchRequest())
+        assert launched.kernel_type == "spec/python3"
+        async with await connect(launched):
+            pass
+        assert launched.manager is not None
+        await launched.manager.aclose()
+
+
+async def test_a_provider_that_gave_no_answer_is_not_waited_for_again_and_again() -> None:
+    """Until it is refreshed; its launches are not concerned."""
+    asked = 0
+
+    async def find() -> AsyncIterator[tuple[str, KernelTypeInfo]]:
+        nonlocal asked
+        asked += 1
+        yield "first", info("first")
+        await asyncio.get_running_loop().create_future()
+
+    async with KernelFinder([Searching("slow", find)], search_timeout=0.05) as finder:
+        found, problems = await names(finder)
+        assert (found, problems) == (["slow/first"], {"slow": "gave no answer within 0.05 s"})
+        found, problems = await names(finder)
+        assert (found, asked) == ([], 1)
+        assert problems["slow"].startswith("gave no answer within 0.05 s, and is asked again in ")
+        await finder.refresh()
+        found, problems = await names(finder)
+        assert (found, asked) == (["slow/first"], 2)
+
+
+async def test_what_fits_a_notebook_is_matched_among_what_is_shown() -> None:
+    providers = [FakeProvider(id="spec", names=["telling-name", "other"])]
+    async with KernelFinder(providers, config={"finder": {"hide": ["other"]}}) as finder:
+        matches = await finder.match_notebook({"kernelspec": {"name": "telling-name"}})
+        assert [match.kernel_type for match in matches] == ["spec/telling-name"]
+        assert await finder.match_notebook({"kernelspec": {"name": "other"}}) == []
+
+
+async def test_a_hidden_provider_is_not_asked_and_still_launches() -> None:
+    async with KernelFinder([FakeProvider()], config={"finder": {"hide": ["fake/*"]}}) as finder:
+        assert await names(finder) == ([], {})
+        async with await launch("fake/kernel", finder=finder) as kernel:
+            assert (await kernel.execute("1")).status == "ok"
+
+
+async def test_what_is_found_can_be_had_whole_and_in_order() -> None:
+    providers = [FakeProvider(id="b", names=["y", "x"]), FakeProvider(id="a")]
+    async with KernelFinder(providers, config={"finder": {"order": ["b/*"]}}) as finder:
+        assert list(await finder.find_kernels().ordered()) == ["b/x", "b/y", "a/kernel"]
