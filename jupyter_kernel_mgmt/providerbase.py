@@ -56,7 +56,7 @@ class KernelProviderBase:
 
         One that is also a traitlets ``Configurable`` has its traits set instead of this being called, unless
         it has a ``load_config`` of its own. Raises `ValueError` or `TypeError`, beginning with the option's
-        name; must not block.
+        name and a colon; must not block.
         """
         refuse_options(config)
 

@@ -12,21 +12,23 @@ from jupyter_kernel_mgmt.providerbase import refuse_options
 
 NAME = "python"
 
-PARAMETERS = {
-    "type": "object",
-    "properties": {
-        "optimize": {
-            "type": "integer",
-            "minimum": 0,
-            "maximum": 2,
-            "default": 0,
-            "title": "What to leave out",
-            "description": "0: nothing, 1: asserts, 2: asserts and docstrings",
-        }
-    },
-    "additionalProperties": False,
+METADATA = {
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "optimize": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 2,
+                "default": 0,
+                "title": "What to leave out",
+                "description": "0: nothing, 1: asserts, 2: asserts and docstrings",
+            }
+        },
+        "additionalProperties": False,
+    }
 }
-"""JSON Schema of the launch parameters: what can be different from one kernel to the next."""
+"""With the JSON Schema of the launch parameters: what can be different from one kernel to the next."""
 
 
 class MyProvider(jkm.KernelProviderBase):
@@ -42,7 +44,7 @@ class MyProvider(jkm.KernelProviderBase):
         refuse_options(config, ["python", "display_name"])
         for name, value in config.items():
             if not isinstance(value, str) or not value:
-                raise TypeError(f"{name} must be text")
+                raise TypeError(f"{name}: it must be text")
             setattr(self, name, value)
 
     def find_kernels(self) -> Iterator[tuple[str, jkm.KernelTypeInfo]]:
@@ -51,7 +53,7 @@ class MyProvider(jkm.KernelProviderBase):
             jkm.KernelTypeInfo(
                 display_name=self.display_name,
                 language="python",
-                metadata={"parameters": PARAMETERS},
+                metadata=METADATA,
                 obstacle=self._obstacle(),
             ),
         )
@@ -65,7 +67,7 @@ class MyProvider(jkm.KernelProviderBase):
             raise jkm.NoSuchKernel(name, known=[NAME])
         if obstacle := self._obstacle():
             raise jkm.LaunchError(obstacle)
-        level = optimisation(request.launch_params)
+        level = jkm.LaunchParameters.from_metadata(METADATA).resolve(request.launch_params)["optimize"]
         request.progress(f"starting {self.python}, optimised {level} times")
         flags = ["-" + "O" * level] if level else []
         argv = [self.python, *flags, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -77,14 +79,3 @@ class MyProvider(jkm.KernelProviderBase):
         if shutil.which(self.python) is None:
             return f"there is no {self.python}: install it, or set the option `python` to one that is there"
         return ""
-
-
-def optimisation(params: Mapping[str, Any]) -> int:
-    """The only launch parameter. Raises `Unsupported` for others, and for what it cannot be."""
-    for name in params:
-        if name != "optimize":
-            raise jkm.Unsupported("launch_params", f"there is no {name!r}; there is 'optimize'")
-    level = params.get("optimize", 0)
-    if level not in (0, 1, 2):
-        raise jkm.Unsupported("launch_params", f"optimize must be 0, 1 or 2, not {level!r}")
-    return int(level)
