@@ -16,7 +16,7 @@ _State = tuple[int, int, int]
 class Times:
     """Paths with the time, inode and size of each, None for one that is not there."""
 
-    states: dict[Path, _State | None]
+    states: dict[str, _State | None]
 
     @classmethod
     def of(cls, paths: Iterable[Path], begun: int) -> Self | None:
@@ -28,14 +28,16 @@ class Times:
         states = {path: _state(path) for path in paths}
         if any(state is not None and state[0] > begun - GRANULARITY for state in states.values()):
             return None
-        return cls(states)
+        # What comes to be in a directory changes that; looking takes longest.
+        told = {path for path, state in states.items() if state is None and path.parent in states}
+        return cls({str(path): state for path, state in states.items() if path not in told})
 
     def unchanged(self) -> bool:
         """Whether all of them are as they were; may block."""
         return all(_state(path) == state for path, state in self.states.items())
 
 
-def _state(path: Path) -> _State | None:
+def _state(path: Path | str) -> _State | None:
     try:
         status = os.stat(path)  # noqa: PTH116 - asked hundreds of times, and twice as fast
     except OSError:

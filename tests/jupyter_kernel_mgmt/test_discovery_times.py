@@ -30,7 +30,6 @@ def test_what_is_touched_added_and_removed_is_seen(tmp_path: Path) -> None:
     assert times.unchanged()
 
     missing.write_text("")
-    old(tmp_path)
     assert not times.unchanged()
     missing.unlink()
     old(tmp_path)
@@ -38,6 +37,17 @@ def test_what_is_touched_added_and_removed_is_seen(tmp_path: Path) -> None:
 
     file.unlink()
     old(tmp_path)
+    assert not times.unchanged()
+
+
+def test_what_comes_to_be_is_seen_by_the_nearest_directory_that_is_there(tmp_path: Path) -> None:
+    """Which is all that is looked at then."""
+    paths = [tmp_path, tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "c"]
+    old(tmp_path)
+    times = Times.of(paths, time.time_ns())
+    assert times is not None
+    assert list(times.states) == [str(tmp_path)]
+    (tmp_path / "a" / "b").mkdir(parents=True)
     assert not times.unchanged()
 
 
