@@ -84,11 +84,11 @@ def with_kernel(
     ``path`` is the notebook's file, absolute: an environment of its project is then noted relative to it.
     The kernelspec is one that other tools can use: of ``spec/NAME`` its name, of others that which they have
     in their environment, or else the usual one of their language, never with a slash. A ``language_info``
-    of another language is left out, and everything else is kept.
+    of another language is left out, and everything else is kept. Metadata that is no mapping counts as none.
 
     Source: nbformat 4, "Notebook metadata" (kernelspec requires name and display_name, language_info name).
     """
-    noted = deepcopy(dict(metadata))
+    noted = deepcopy(_as_dict(metadata))
     name = portable_name(kernel_type, info)
     noted["kernelspec"] = {"display_name": _portable_title(kernel_type, info) or name, "name": name}
     if info.language:
@@ -98,6 +98,10 @@ def with_kernel(
         del noted["language_info"]
     noted[KEY] = {"kernel_type": kernel_type, "kernelspec_name": name, **_place(info, path)}
     return noted
+
+
+def _as_dict(metadata: object) -> dict[str, Any]:
+    return dict(metadata) if isinstance(metadata, Mapping) else {}
 
 
 def inner_name(kernel_type: str) -> str:

@@ -106,7 +106,7 @@ class Candidate:
         if self.info.argv:
             paths.append(self.info.argv[0])
         if isinstance(self.prefix, PureWindowsPath):
-            paths += [path.lower() for path in paths]
+            paths += [spelled for path in paths for spelled in (path.lower(), _as_uri_path(path))]
         for path in paths:
             yield hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -135,3 +135,8 @@ def _distance(wanted: Version, version: Version) -> tuple[int, int]:
     if other == major:
         return (2, number - minor) if number > minor else (3, minor - number)
     return (4, abs(other - major))
+
+
+def _as_uri_path(path: str) -> str:
+    """Of ``C:\\x`` it is ``/c:/x``."""
+    return "/" + path.lower().replace("\\", "/")

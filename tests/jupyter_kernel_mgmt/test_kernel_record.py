@@ -94,6 +94,11 @@ def test_what_others_have_noted_is_kept_and_what_was_given_stays_as_it_is() -> N
     assert with_kernel(before, "spec/other", info())["language_info"] == before["language_info"]
 
 
+@pytest.mark.parametrize("metadata", [None, [], "python3", 3])
+def test_metadata_that_is_none_is_begun_anew(metadata: Any) -> None:
+    assert set(with_kernel(metadata, "spec/ir", info("R"))) == {"kernelspec", "jupyter_kernel_mgmt"}
+
+
 WORDS = st.none() | st.booleans() | st.text() | st.lists(st.text()) | st.dictionaries(st.text(), st.text())
 PARTS = st.dictionaries(st.sampled_from(["name", "display_name", "language", "version"]), WORDS) | WORDS
 

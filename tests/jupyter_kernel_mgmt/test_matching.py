@@ -417,6 +417,19 @@ CASES = {
         "environments/proj--python3",
         "project's own",
     ),
+    "base where no kernelspec has the name": Case(
+        asks("python3", "python", "3.10.4", "base"),
+        ML | BASE,
+        "environments/base--python3",
+        "last run in conda's base environment, and this is one, in another version: 3.11 instead of 3.10",
+    ),
+    "VS Code's hash on Windows": Case(
+        vs_code("/c:/users/mia/miniconda3/envs/ml/python.exe"),
+        PYTHON3 | {"environments/ml--python3": info(prefix=r"C:\Users\Mia\miniconda3\envs\ml")},
+        "environments/ml--python3",
+        "last run in",
+        PureWindowsPath(r"C:\Users\Mia\a.ipynb"),
+    ),
     # Other tools.
     "nb_conda_kernels": Case(
         asks("conda-env-ml-py", "python", "3.10.1", "Python [conda env:ml]"),
