@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .._kernel_record import read_record
-from .._notebook_hints import Hints, read_hints
 from ..launching import KernelTypeInfo
 from ..matching import Best, Level, best, match_notebook
+from ..matching.hints import Hints, read_hints
+from ..matching.record import read_record
 from .exceptions import NoKernelChosen
 
 _SPEC = "spec/"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from ._kernel_record import KernelRecord
-from ._match_candidate import LANGUAGES, Candidate, dotted
-from ._notebook_hints import USUAL, Hints, Version
-from .launching import KernelTypeInfo
+from ..launching import KernelTypeInfo
+from .candidate import LANGUAGES, Candidate, dotted
+from .hints import USUAL, Hints, Version
+from .record import KernelRecord
 
 
 class Level(IntEnum):

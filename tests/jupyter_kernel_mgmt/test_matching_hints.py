@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_kernel_mgmt._notebook_hints import (
+from jupyter_kernel_mgmt.matching.hints import (
     Hints,
     canonical,
     language_of_name,

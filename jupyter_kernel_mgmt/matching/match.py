@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ._kernel_record import is_usual, read_record, with_kernel
-from ._match_judging import Judged, Level, judge
-from ._notebook_hints import read_hints
-from .launching import KernelTypeInfo
-
-__all__ = ["Best", "Level", "Match", "best", "match_notebook", "with_kernel"]
+from ..launching import KernelTypeInfo
+from .hints import read_hints
+from .judging import Judged, Level, judge
+from .record import is_usual, read_record
 
 _ASKED_FOR = Level.NAMED
 """Up to this level the notebook means one kernel; another does not take its place unasked."""

@@ -4,7 +4,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
 
-from jupyter_kernel_mgmt._nearness import is_anonymous, nearness, project_of
+from jupyter_kernel_mgmt.matching.nearness import is_anonymous, nearness, project_of
 
 PROJECT = PurePosixPath("/home/mia/work/proj")
 NOTEBOOK = PROJECT / "notebooks" / "a.ipynb"

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from ._nearness import nearness, normal
-from ._notebook_hints import USUAL, canonical, part, text
-from .kernelspec import KERNEL_NAME
-from .launching import KernelTypeInfo
+from ..kernelspec import KERNEL_NAME
+from ..launching import KernelTypeInfo
+from .hints import USUAL, canonical, part, text
+from .nearness import nearness, normal
 
 KEY = "jupyter_kernel_mgmt"
 """The key of our own in a notebook's metadata."""

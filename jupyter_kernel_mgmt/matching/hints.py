@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._nearness import is_anonymous
+from .nearness import is_anonymous
 
 Version = tuple[int, ...]
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PureWindowsPath
 
-from ._kernel_record import environment_name, inner_name, is_usual
-from ._nearness import Nearness, is_anonymous, nearness, project_of
-from ._notebook_hints import USUAL, Hints, Version, canonical, language_of_name, numbers, version_in
-from .launching import KernelTypeInfo
+from ..launching import KernelTypeInfo
+from .hints import USUAL, Hints, Version, canonical, language_of_name, numbers, version_in
+from .nearness import Nearness, is_anonymous, nearness, project_of
+from .record import environment_name, inner_name, is_usual
 
 _PROVIDERS = ("spec", "pyimport", "environments")
 """Those whose kernels are preferred where all else is equal."""
@@ -112,6 +112,7 @@ class Candidate:
 
 
 def dotted(version: Version) -> str:
+    """As people write it: ``3.11``."""
     return ".".join(map(str, version))
 
 
