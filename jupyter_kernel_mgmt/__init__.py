@@ -20,11 +20,13 @@ from .events import (
     Unresponsive,
 )
 from .exceptions import (
+    AlreadyInstalled,
     ClientClosed,
     ExecutionAborted,
     ExecutionError,
     ExecutionInterrupted,
     ExecutionTimeout,
+    InstallError,
     KernelDied,
     KernelError,
     KernelRestarted,
@@ -111,11 +113,13 @@ __all__ = [
     "IPykernelProvider",
     "KernelSpecProvider",
     # errors
+    "AlreadyInstalled",
     "ClientClosed",
     "ExecutionAborted",
     "ExecutionError",
     "ExecutionInterrupted",
     "ExecutionTimeout",
+    "InstallError",
     "KernelDied",
     "KernelError",
     "KernelRestarted",

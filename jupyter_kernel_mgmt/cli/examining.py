@@ -50,7 +50,7 @@ def check_providers(names: Sequence[str], problems: Sequence[Problem], kernels: 
 async def _kernels() -> list[Finding]:
     async with KernelFinder.from_entrypoints() as finder:
         search = finder.find_kernels()
-        kernels = [kernel_type async for kernel_type, _ in search]
+        kernels = [kernel_type async for kernel_type, info in search if not info.obstacle]
     findings = check_providers([*installed_providers()], search.problems, len(kernels))
     found = list(find_kernelspecs())
     findings += [check_bad(spec) for spec in found if isinstance(spec, BadKernelSpec)]

@@ -54,12 +54,13 @@ def choose_kernel(metadata: Mapping[str, Any], known: Mapping[str, KernelTypeInf
             return Choice(_SPEC + DEFAULT_NAME, missing)
     else:
         missing = "the notebook names no kernel"
-    fitting = [kernel for kernel, info in known.items() if info.language.lower() == language.lower()]
+    usable = {kernel: info for kernel, info in known.items() if not info.obstacle}
+    fitting = [kernel for kernel, info in usable.items() if info.language.lower() == language.lower()]
     fitting = [kernel for kernel in fitting if kernel.startswith(_SPEC)] or fitting
     if len(fitting) == 1:
         return Choice(fitting[0], f"{missing}; it is the only kernel type for {language}")
     number = f"there are {len(fitting)}" if fitting else "there is none"
-    raise NoKernelChosen(f"{missing}, and {number} for the language {language}", fitting or list(known))
+    raise NoKernelChosen(f"{missing}, and {number} for the language {language}", fitting or list(usable))
 
 
 def _language(metadata: Mapping[str, Any]) -> str | None:

@@ -29,7 +29,7 @@ async def check_provider(
 ) -> None:
     """Check a provider by finding, launching, managing and cancelling kernels of it; it stays open.
 
-    ``kernel_name`` is the type to launch (by default the first that is found), with ``launch_params``;
+    ``kernel_name`` is the type to launch (by default the first that has no obstacle), with ``launch_params``;
     ``takes_any_parameter`` says that unknown ones are no mistake. No step may take longer than ``timeout``
     seconds. Starts about ten kernels, and leaves none when it is cancelled.
 
@@ -37,7 +37,7 @@ async def check_provider(
     """
     adapted = _check_class(provider)
     names = await _check_search(adapted, timeout)
-    name = kernel_name or next(iter(names), None)
+    name = kernel_name or next((name for name, info in names.items() if not info.obstacle), None)
     if name is None:
         raise AssertionError(
             "find_kernels() found nothing to launch: install a kernel type, or give kernel_name="
