@@ -1,5 +1,6 @@
 """What a finder tells of kernelspecs: `KernelTypeInfo`, and the resources beside kernel.json."""
 
+import os
 import platform
 import re
 import sys
@@ -59,10 +60,11 @@ def language_version(spec: KernelSpec, prefix: Path | None) -> str:
 def resource_names(directory: Path) -> tuple[str, ...]:
     """The plain files in a kernelspec's directory, but kernel.json; neither links nor what is deeper."""
     try:
-        found = [path for path in directory.iterdir() if not path.is_symlink() and path.is_file()]
+        with os.scandir(directory) as entries:  # which knows what is a file without looking at each
+            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
     except OSError:  # it has just been removed
         return ()
-    return tuple(sorted(path.name for path in found if path.name.lower() != "kernel.json"))
+    return tuple(sorted(name for name in names if name.lower() != "kernel.json"))
 
 
 def read_resource(directory: Path, filename: str) -> bytes:

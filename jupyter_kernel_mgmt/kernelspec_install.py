@@ -197,13 +197,20 @@ def _swap(new: Path, place: Path, existing: Sequence[Path], aside: Path) -> None
     except BaseException:
         for old, kept in moved:
             if _is_there(kept) and not _is_there(old):
-                kept.rename(old)
+                _put_back(kept, old)
         raise
     for _, kept in moved:
         try:
             _discard(kept)
         except OSError as error:
             log.warning("The kernelspec is replaced, but the old one stays in %s: %s", kept, error)
+
+
+def _put_back(kept: Path, old: Path) -> None:
+    try:
+        kept.rename(old)
+    except OSError as error:
+        raise InstallError(f"what was in {old} is now in {kept}, and cannot be put back: {error}") from error
 
 
 def _is_there(path: Path) -> bool:

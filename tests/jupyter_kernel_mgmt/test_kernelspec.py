@@ -149,7 +149,7 @@ def test_getting_one_by_name_ignores_case_and_takes_the_first(install: Install, 
 
 
 def test_getting_one_looks_at_no_other(install: Install, tmp_path: Path) -> None:
-    """So that it takes as long among many, and others' files do not matter; what has no file is passed over."""
+    """Others' files do not matter, and what has no file is passed over."""
     install("mixed", None, below="a")
     install("MIXED", below="b")
     install("other", "{", below="b")
