@@ -54,16 +54,8 @@ def problems_of(spec: KernelSpec, program: Program | None) -> list[SpecProblem]:
     problems = []
     if elsewhere := provisioner_obstacle(spec):
         problems.append(SpecProblem("info", elsewhere))
-    elif program is not None:
-        problems += _of_program(spec, program)
-    if not any("{connection_file}" in argument for argument in spec.argv):
-        text = "its argv has no place for {connection_file}: the kernel does not learn where to listen"
-        problems.append(SpecProblem("error", text, "put {connection_file} where the kernel expects its name"))
-    for module in [
-        module for flag, module in pairwise(spec.argv) if flag == "-m" and module in _GONE_MODULES
-    ]:
-        text, todo = f"the module {module} is gone", f"have it run {_GONE_MODULES[module]}"
-        problems.append(SpecProblem("error", text, todo))
+    else:
+        problems += _of_command(spec, program)
     if spec.protocol_version and not re.fullmatch(r"\d{1,9}(\.\d{1,9})*", spec.protocol_version):
         text = f"kernel_protocol_version must be a version such as '5.5', not {spec.protocol_version!r}"
         problems.append(SpecProblem("warning", text, "correct it, or leave it out"))
@@ -92,14 +84,22 @@ def provisioner_obstacle(spec: KernelSpec) -> str:
     )
 
 
-def _of_program(spec: KernelSpec, program: Program) -> list[SpecProblem]:
-    if program.path is None:
-        remove = f"install what it starts, or remove the kernelspec: jupyter-kernels remove {spec.name}"
-        return [SpecProblem("error", f"its program {program.name!r} does not exist", remove)]
-    if not program.executable:
+def _of_command(spec: KernelSpec, program: Program | None) -> list[SpecProblem]:
+    problems = []
+    if program is not None and program.path is None:
+        todo = f"install what it starts, or remove the kernelspec: jupyter-kernels remove {spec.name}"
+        problems.append(SpecProblem("error", f"its program {program.name!r} does not exist", todo))
+    elif program is not None and not program.executable:
         todo = f"chmod +x {program.path}"
-        return [SpecProblem("error", f"its program {program.name!r} is not executable", todo)]
-    return []
+        problems.append(SpecProblem("error", f"its program {program.name!r} is not executable", todo))
+    if not any("{connection_file}" in argument for argument in spec.argv):
+        text = "its argv has no place for {connection_file}: the kernel does not learn where to listen"
+        problems.append(SpecProblem("error", text, "put {connection_file} where the kernel expects its name"))
+    for flag, module in pairwise(spec.argv):
+        if flag == "-m" and module in _GONE_MODULES:
+            text, todo = f"the module {module} is gone", f"have it run {_GONE_MODULES[module]}"
+            problems.append(SpecProblem("error", text, todo))
+    return problems
 
 
 def program_name(spec: KernelSpec) -> str:

@@ -49,14 +49,14 @@ def test_a_file_that_cannot_be_used_is_a_problem() -> None:
         (spec(protocol_version="5.x"), "warning", "kernel_protocol_version must be"),
         (spec(language=""), "warning", "names no language"),
         (
-            spec("/no", "{connection_file}", metadata={"kernel_provisioner": {"provisioner_name": "y"}}),
+            spec("/no", metadata={"kernel_provisioner": {"provisioner_name": "y"}}),
             "info",
             "'y'",
         ),
     ],
 )
 def test_each_problem_is_told(checked: KernelSpec, severity: str, text: str) -> None:
-    """And no other. What runs elsewhere has its program there."""
+    """And no other. What runs elsewhere has its program there, and its own way to be told."""
     (problem,) = check_kernelspec(checked)
     assert problem.severity == severity
     assert text in problem.text
