@@ -31,6 +31,9 @@ from .launching import InterruptMode
 
 log = logging.getLogger(__name__)
 
+_UNFINISHED = ".unfinished~"
+"""What the names of directories begin with that are no kernelspecs yet, or not any more."""
+
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -131,6 +134,11 @@ def remove_kernelspec(name: str, directories: Sequence[Path] | None = None) -> P
     return directory
 
 
+def unfinished(directories: Sequence[Path]) -> list[Path]:
+    """What installing or removing left behind when it was killed, or is at just now."""
+    return [path for directory in directories for path in sorted(directory.glob(f"{_UNFINISHED}*"))]
+
+
 def destination(*, user: bool = False, prefix: str | os.PathLike[str] | None = None) -> Path:
     """The directory that kernelspecs are installed into: this user's, a prefix's, or that for all users.
 
@@ -179,7 +187,7 @@ def _existing(kernels: Path, name: str) -> list[Path]:
 @contextmanager
 def _aside(kernels: Path) -> Iterator[Path]:
     """A directory beside the kernelspecs, on the same file system; gone afterwards if it is empty."""
-    aside = Path(tempfile.mkdtemp(prefix=".unfinished~", dir=kernels))
+    aside = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=kernels))
     try:
         yield aside
     finally:

@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 from .._entry_points import installed_providers
 from ..discovery import KernelFinder, Problem
-from ..kernelspec import BadKernelSpec, KernelSpec, find_kernelspecs
+from ..kernelspec import BadKernelSpec, KernelSpec, find_kernelspecs, kernelspec_directories
+from ..kernelspec_install import unfinished
 from ..subproc.place import runtime_directory
 from .findings import Finding, exit_code
 from .leftovers import check_leftovers, find_leftovers, remove
 from .logs import silenced
 from .runtime_checks import check_runtime_directory, look_at_directory
-from .spec_checks import check_bad, check_spec, look_at_all
+from .spec_checks import check_bad, check_spec, check_unfinished, look_at_all
 from .terminal import console, one_line
 from .versions import Versions, check_versions, installed_versions
 
@@ -56,6 +57,7 @@ async def _kernels() -> list[Finding]:
     findings += [check_bad(spec) for spec in found if isinstance(spec, BadKernelSpec)]
     for spec, looked in await look_at_all(spec for spec in found if isinstance(spec, KernelSpec)):
         findings += check_spec(spec, looked)
+    findings += [check_unfinished(path) for path in unfinished(kernelspec_directories())]
     return findings
 
 

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from ..kernelspec import BadKernelSpec, KernelSpec
 from ..kernelspec_checks import Program, SpecProblem, check_kernelspec, find_program, problems_of
@@ -48,6 +49,14 @@ def check_spec(spec: KernelSpec, looked: Looked) -> list[Finding]:
 def check_bad(spec: BadKernelSpec) -> Finding:
     """A kernel.json that cannot be used; its text names the file."""
     return _finding("kernelspec", check_kernelspec(spec)[0])
+
+
+def check_unfinished(path: Path) -> Finding:
+    """What is left of an installation or a removal that was killed."""
+    kept = sorted(path.glob("old*"))
+    what = "it is left of an installation or a removal that did not end, unless one is under way"
+    todo = f"look whether {kept[0]} is still needed, and remove {path}" if kept else f"remove {path}"
+    return Finding("warning", str(path), what, todo)
 
 
 def _finding(where: str, problem: SpecProblem) -> Finding:

@@ -18,6 +18,7 @@ from jupyter_kernel_mgmt.kernelspec_install import (
     install_kernelspec,
     install_kernelspec_from_values,
     remove_kernelspec,
+    unfinished,
 )
 from jupyter_kernel_mgmt.kernelspec_places import jupyter_roots
 
@@ -178,6 +179,7 @@ def test_an_old_one_that_cannot_be_put_back_is_not_lost(
         install_kernelspec(source, prefix=prefix, replace=True)
 
     (kept,) = old.parent.glob("*/old-0")
+    assert unfinished([old.parent, prefix / "missing"]) == [kept.parent]
     assert f"what was in {old} is now in {kept}" in str(caught.value)
     assert read_kernelspec(kept).display_name == "New"
 

@@ -187,7 +187,8 @@ async def test_the_ipykernel_beside_us_is_a_kernel_type(monkeypatch: pytest.Monk
 
 
 async def test_our_own_providers_keep_the_promises_of_providers(tmp_path: Path, jupyter_home: Path) -> None:
-    """All that the conformance check looks at, with a real kernel."""
+    """All that the conformance check looks at, with a real kernel; one with an obstacle is passed over."""
+    install(tmp_path / "specs", "broken", argv=[])
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     install(tmp_path / "specs", "one", argv=argv)
 

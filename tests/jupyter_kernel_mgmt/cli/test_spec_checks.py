@@ -7,6 +7,7 @@ from jupyter_kernel_mgmt.cli.spec_checks import (
     Looked,
     check_bad,
     check_spec,
+    check_unfinished,
     look_at,
     look_at_all,
     wants_ipykernel,
@@ -58,6 +59,15 @@ def test_what_is_wrong_is_told_with_what_to_do(looked: Looked, what: str, todo: 
 def test_a_file_that_cannot_be_used_is_an_error() -> None:
     """In the words of whoever read it."""
     assert check_bad(BadKernelSpec("k.json is not JSON")).what == "k.json is not JSON"
+
+
+def test_what_an_unfinished_installation_left_is_told(tmp_path: Path) -> None:
+    """With the kernelspec that may be in it."""
+    assert check_unfinished(tmp_path).todo == f"remove {tmp_path}"
+    (tmp_path / "old-0").mkdir()
+    finding = check_unfinished(tmp_path)
+    assert (finding.severity, finding.where) == ("warning", str(tmp_path))
+    assert finding.todo == f"look whether {tmp_path / 'old-0'} is still needed, and remove {tmp_path}"
 
 
 @pytest.mark.parametrize(

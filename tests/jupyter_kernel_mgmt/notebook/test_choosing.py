@@ -76,3 +76,14 @@ def test_what_cannot_be_decided_lists_the_candidates(
         choose_kernel(metadata, types)
     assert caught.value.candidates == candidates
     assert text in str(caught.value)
+
+
+def test_what_cannot_be_launched_is_chosen_only_by_its_name() -> None:
+    """Then the launch says why it cannot; otherwise one that can is the only one."""
+    lost = KernelTypeInfo(display_name="lost", language=PYTHON, obstacle="it is broken")
+    types = {"spec/lost": lost, **known(spec__mine=PYTHON)}
+
+    assert choose_kernel(spec("lost", PYTHON), types).kernel_type == "spec/lost"
+    assert choose_kernel(spec("gone", PYTHON), types).kernel_type == "spec/mine"
+    with pytest.raises(NoKernelChosen, match="there is none"):
+        choose_kernel(spec("gone", PYTHON), {"spec/lost": lost})
