@@ -89,6 +89,8 @@ def test_the_version_is_told_where_it_is_cheap() -> None:
     ours = spec(sys.executable)
     assert language_version(ours, environment_of(ours)) == platform.python_version()
     assert language_version(spec("/env/bin/python"), Path("/env")) == ""
+    bash = spec(sys.executable, "-m", "bash_kernel", language="bash")
+    assert language_version(bash, environment_of(bash)) == ""
     assert language_version(spec("R", language="R"), None) == ""
     assert language_version(spec("R", metadata={"language_version": "4.4"}), None) == "4.4"
     assert language_version(spec("R", metadata={"language_version": 4}), None) == ""
