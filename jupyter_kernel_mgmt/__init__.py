@@ -21,12 +21,14 @@ from .events import (
     Unresponsive,
 )
 from .exceptions import (
+    AlreadyInstalled,
     BadConfiguration,
     ClientClosed,
     ExecutionAborted,
     ExecutionError,
     ExecutionInterrupted,
     ExecutionTimeout,
+    InstallError,
     KernelDied,
     KernelError,
     KernelRestarted,
@@ -124,11 +126,13 @@ __all__ = [
     # errors
     "BadConfiguration",
     "BadParameters",
+    "AlreadyInstalled",
     "ClientClosed",
     "ExecutionAborted",
     "ExecutionError",
     "ExecutionInterrupted",
     "ExecutionTimeout",
+    "InstallError",
     "KernelDied",
     "KernelError",
     "KernelRestarted",

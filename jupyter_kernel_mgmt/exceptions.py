@@ -7,6 +7,8 @@
     ├── NoSuchProvider                     no provider has that id
     ├── BadConfiguration (ValueError)      an option cannot be meant like that
     ├── NoSuchResource (KeyError)          the kernel type has no file of that name
+    ├── InstallError                       a kernelspec was not installed or not removed
+    │   └── AlreadyInstalled               there is one of that name
     ├── LaunchError                        the kernel did not start
     │   └── StartupTimeout (TimeoutError)  nor did it fail, in the time it had
     ├── KernelDied                         it ended while somebody waited for an answer
@@ -111,6 +113,23 @@ class NoSuchResource(KernelError, KeyError):
 
     def __str__(self) -> str:
         return f"{self.kernel_type} has no resource {self.filename!r}"
+
+
+class InstallError(KernelError):
+    """A kernelspec was not installed or not removed; the text says why, and what to do."""
+
+
+class AlreadyInstalled(InstallError):
+    """There is a kernelspec of that name in that place, in ``directory``."""
+
+    def __init__(self, name: str, directory: "Path") -> None:
+        super().__init__(name, directory)
+        self.name = name
+        self.directory = directory
+
+    def __str__(self) -> str:
+        there = f"there is a kernelspec {self.name!r} already, in {self.directory}"
+        return f"{there}; choose another name, or have it replaced"
 
 
 class LaunchError(KernelError):

@@ -4,8 +4,7 @@ Source: How kernels work, "Kernel specs".
 """
 
 import json
-import logging
-import re
+import site
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,16 +13,22 @@ from typing import Any
 
 from jupyter_core.paths import jupyter_path
 
+from .exceptions import NoSuchKernel
+from .kernelspec_places import KERNEL_NAME, PYTHON, interpreters, owner, stands_for
 from .launching import InterruptMode
-
-log = logging.getLogger(__name__)
-
-KERNEL_NAME = re.compile(r"[a-z0-9._-]+", re.IGNORECASE | re.ASCII)
-_PYTHON = re.compile(r"python(\d+(\.\d+)?)?")
 
 
 class BadKernelSpec(ValueError):
-    """A kernel.json that cannot be used; the text says which and why."""
+    """A kernel.json that cannot be used; the text says which and why. ``directory`` is where it lies."""
+
+    def __init__(self, text: str, *, directory: Path = Path()) -> None:
+        super().__init__(text)
+        self.directory = directory
+
+    @property
+    def name(self) -> str:
+        """The name that the kernelspec would have."""
+        return self.directory.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +50,27 @@ class KernelSpec:
 
     @property
     def prefix(self) -> Path | None:
-        """The installation that owns the spec, where it lies in ``PREFIX/share/jupyter/kernels/NAME``."""
-        parents = self.directory.parents
-        if [p.name for p in parents[:3]] == ["kernels", "jupyter", "share"]:
-            return parents[3]
-        return None
+        """The installation that owns the spec, where it lies in ``PREFIX/share/jupyter/kernels/NAME``.
+
+        None for what users keep for themselves, which is in ``~/.local`` on Linux.
+        """
+        return owner(self.directory, Path(site.getuserbase()))
 
     def command(self) -> tuple[str, ...]:
-        """``argv``, with "python" replaced by the interpreter of the prefix that owns the spec."""
-        if not _PYTHON.fullmatch(self.argv[0]):
+        """``argv``, with "python" replaced by the interpreter of the prefix that owns the spec.
+
+        Without one it is ours, unless the name asks for another version.
+        """
+        name = self.argv[0]
+        if not PYTHON.fullmatch(name):
             return self.argv
-        return (_interpreter(self.prefix), *self.argv[1:])
+        if self.prefix is not None:
+            for candidate in interpreters(self.prefix, name, sys.platform):
+                if candidate.exists():
+                    return (str(candidate), *self.argv[1:])
+        if stands_for(name, sys.version_info[:2]):
+            return (sys.executable, *self.argv[1:])
+        return self.argv
 
 
 def kernelspec_directories() -> list[Path]:
@@ -81,23 +96,62 @@ def find_kernelspecs(
 
 def get_kernelspec(name: str, directories: Sequence[Path] | None = None) -> KernelSpec:
     """The first kernelspec of that name, case ignored. Raises `KeyError`, or `BadKernelSpec`."""
+    return read_kernelspec(find_kernelspec(name, directories))
+
+
+def find_kernelspec(name: str, directories: Sequence[Path] | None = None) -> Path:
+    """The directory of the first kernelspec of that name, good or bad, case ignored. Raises `KeyError`.
+
+    No other kernelspec is looked at.
+    """
     wanted = name.lower()
     for directory in kernelspec_directories() if directories is None else directories:
-        for candidate in _candidates(directory):
-            if candidate.name.lower() == wanted:
-                return read_kernelspec(candidate)
+        for candidate in kernelspec_names(directory):
+            if candidate.lower() == wanted and (directory / candidate / "kernel.json").is_file():
+                return directory / candidate
     raise KeyError(name)
+
+
+def no_such_kernelspec(name: str, directories: Sequence[Path] | None = None) -> NoSuchKernel:
+    """The error for a name that there is not, with those that there are and the places looked in."""
+    searched = kernelspec_directories() if directories is None else directories
+    known = [spec.name for spec in find_kernelspecs(searched) if isinstance(spec, KernelSpec)]
+    return NoSuchKernel(name, known=known, searched=[str(directory) for directory in searched])
+
+
+def kernelspec_names(directory: Path) -> list[str]:
+    """What could be a kernelspec by its name, in order; nothing in a directory that cannot be listed."""
+    try:
+        entries = sorted(entry.name for entry in directory.iterdir())
+    except OSError:  # most directories of the search path do not exist
+        return []
+    return [entry for entry in entries if KERNEL_NAME.fullmatch(entry)]
 
 
 def read_kernelspec(directory: Path) -> KernelSpec:
     """Read the kernelspec in a directory. Raises `BadKernelSpec`, naming file and field."""
     file = directory / "kernel.json"
     try:
-        spec = json.loads(file.read_bytes())
+        return kernelspec_from_dict(json.loads(file.read_bytes()), directory)
     except OSError as error:
-        raise BadKernelSpec(f"{file} cannot be read: {error.strerror}") from error
+        raise BadKernelSpec(f"{file} cannot be read: {error.strerror}", directory=directory) from error
+    except BadKernelSpec:
+        raise
     except (ValueError, RecursionError) as error:
-        raise BadKernelSpec(f"{file} is not JSON: {error}") from error
+        raise BadKernelSpec(f"{file} is not JSON: {error}", directory=directory) from error
+
+
+def kernelspec_from_dict(spec: object, directory: Path) -> KernelSpec:
+    """What a kernel.json in that directory means that holds this. Raises `BadKernelSpec`."""
+    try:
+        return _parsed(spec, directory)
+    except BadKernelSpec as error:
+        error.directory = directory
+        raise
+
+
+def _parsed(spec: object, directory: Path) -> KernelSpec:
+    file = directory / "kernel.json"
     if not isinstance(spec, dict):
         raise BadKernelSpec(f"{file} holds no JSON object")
     argv = spec.get("argv")
@@ -120,11 +174,8 @@ def read_kernelspec(directory: Path) -> KernelSpec:
 
 
 def _candidates(directory: Path) -> list[Path]:
-    try:
-        entries = sorted(directory.iterdir())
-    except OSError:  # most directories of the search path do not exist
-        return []
-    return [e for e in entries if KERNEL_NAME.fullmatch(e.name) and (e / "kernel.json").is_file()]
+    found = [directory / name for name in kernelspec_names(directory)]
+    return [candidate for candidate in found if (candidate / "kernel.json").is_file()]
 
 
 def _interrupt_mode(file: Path, spec: Mapping[str, Any]) -> InterruptMode:
@@ -148,15 +199,3 @@ def _mapping(file: Path, spec: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadKernelSpec(f"{file}: {name} must be an object, not {value!r}")
     return value
-
-
-def _interpreter(prefix: Path | None) -> str:
-    if prefix is not None:
-        for candidate in (
-            prefix / "bin" / "python",
-            prefix / "python.exe",
-            prefix / "Scripts" / "python.exe",
-        ):
-            if candidate.exists():
-                return str(candidate)
-    return sys.executable

@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 from ..discovery import KernelFinder, Problem
 from ..discovery.entry_points import installed_providers
-from ..kernelspec import BadKernelSpec, KernelSpec, find_kernelspecs
+from ..kernelspec import BadKernelSpec, KernelSpec, find_kernelspecs, kernelspec_directories
+from ..kernelspec_install import unfinished
 from ..subproc.place import runtime_directory
 from .findings import Finding, exit_code
 from .leftovers import check_leftovers, find_leftovers, remove
 from .logs import silenced
 from .runtime_checks import check_runtime_directory, look_at_directory
-from .spec_checks import check_bad, check_spec, look_at_all
+from .spec_checks import check_bad, check_spec, check_unfinished, look_at_all
 from .terminal import console, one_line
 from .versions import Versions, check_versions, installed_versions
 
@@ -50,12 +51,13 @@ def check_providers(names: Sequence[str], problems: Sequence[Problem], kernels: 
 async def _kernels() -> list[Finding]:
     async with KernelFinder.from_entrypoints() as finder:
         search = finder.find_kernels()
-        kernels = [kernel_type async for kernel_type, _ in search]
+        kernels = [kernel_type async for kernel_type, info in search if not info.obstacle]
     findings = check_providers([*installed_providers()], search.problems, len(kernels))
     found = list(find_kernelspecs())
     findings += [check_bad(spec) for spec in found if isinstance(spec, BadKernelSpec)]
     for spec, looked in await look_at_all(spec for spec in found if isinstance(spec, KernelSpec)):
         findings += check_spec(spec, looked)
+    findings += [check_unfinished(path) for path in unfinished(kernelspec_directories())]
     return findings
 
 

@@ -25,14 +25,14 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.OK: "all is well",
-    ExitCode.FAILED: "the code or a cell raised an error; doctor: something is wrong",
+    ExitCode.FAILED: "the code or a cell raised an error; doctor: something is wrong; remove: declined",
     ExitCode.USAGE: "the command was called in a wrong way",
     ExitCode.NO_KERNEL: "no kernel: none found, none of that type, or not started or reached",
     ExitCode.KERNEL_LOST: "the kernel died, was restarted, fell silent or went out of reach",
-    ExitCode.NO_NOTEBOOK: "a file that is to be run is no notebook",
+    ExitCode.NO_NOTEBOOK: "what is to be run is no notebook, or what is to be installed no kernelspec",
     ExitCode.MISSING_EXTRA: "a package is missing that the extra 'cli' brings",
     ExitCode.BUG: "an error in this program; --debug shows where",
-    ExitCode.NOT_SAVED: "a notebook cannot be written, or another run is writing it",
+    ExitCode.NOT_SAVED: "a notebook or kernelspec cannot be written, or another is in its place",
     ExitCode.TIMEOUT: "the code or a cell ran longer than --timeout",
     ExitCode.HUNG_UP: "ended by SIGHUP: the terminal was closed",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
@@ -53,10 +53,12 @@ def for_signal(signum: int) -> int:
 
 def for_error(error: Exception) -> ExitCode:
     """The code for an error of the package."""
-    from ..exceptions import LaunchError, NoSuchKernel, NoSuchProvider, Unsupported
+    from ..exceptions import InstallError, LaunchError, NoSuchKernel, NoSuchProvider, Unsupported
 
     if isinstance(error, (NoSuchKernel, NoSuchProvider, LaunchError, Unsupported)):
         return ExitCode.NO_KERNEL
+    if isinstance(error, InstallError):
+        return ExitCode.NOT_SAVED
     if "nbformat" in sys.modules and (code := _for_notebook_error(error)) is not None:
         return code
     return ExitCode.KERNEL_LOST

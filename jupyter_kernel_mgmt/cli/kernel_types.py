@@ -42,4 +42,4 @@ async def _found() -> list[str]:
     from ..discovery import KernelFinder
 
     async with KernelFinder.from_entrypoints(search_timeout=COMPLETION_TIMEOUT) as finder:
-        return [kernel_type async for kernel_type, _ in finder.find_kernels()]
+        return [kernel_type async for kernel_type, info in finder.find_kernels() if not info.obstacle]

@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 
 SUMMARY = "show the kernel types there are"
 DESCRIPTION = """\
-Show the kernel types of all providers, and what is wrong with providers and kernelspecs.
+Show the kernel types of all providers, and what is wrong with them and with providers.
 
 With --json, one object:
   {"kernels": [{"type": "spec/python3", "provider": "spec", "name": "python3",
                 "display_name": "Python 3", "language": "python",
+                "language_version": "3.13" or "", "prefix": "the environment it runs in" or "",
+                "obstacle": "" or "why it cannot be launched",
                 "argv": ["python", …], "metadata": {…}}, …],
-   "problems": [{"where": "provider 'x'" or a file, "text": "what is wrong"}, …]}
+   "problems": [{"where": "provider 'x'", "text": "what is wrong"}, …]}
 
-Problems alone are no failure: the exit code is 0 as soon as there is one kernel type,
-and 3 when there is none at all.
+Problems alone are no failure: the exit code is 0 as soon as there is one kernel type that
+can be launched, and 3 when there is none at all.
 """
 
 
@@ -39,8 +41,9 @@ class Listing:
 
     @property
     def exit_code(self) -> ExitCode:
-        """Only finding nothing at all is a failure."""
-        return ExitCode.OK if self.kernels else ExitCode.NO_KERNEL
+        """Only finding nothing that can be launched is a failure."""
+        usable = any(not info.obstacle for _, info in self.kernels)
+        return ExitCode.OK if usable else ExitCode.NO_KERNEL
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,17 +68,14 @@ async def _run(*, as_json: bool) -> int:
 
 
 async def look() -> Listing:
-    """Search with all providers, and for kernelspecs that cannot be used."""
+    """Search with all providers."""
     from ..discovery import KernelFinder
-    from ..kernelspec import BadKernelSpec, find_kernelspecs
 
     with silenced():
         async with KernelFinder.from_entrypoints() as finder:
             search = finder.find_kernels()
             kernels = sorted([item async for item in search], key=lambda item: item[0])
-    problems = [(f"provider {problem.provider!r}", problem.text) for problem in search.problems]
-    bad = [str(spec) for spec in find_kernelspecs() if isinstance(spec, BadKernelSpec)]
-    return Listing(kernels, [*problems, *(("kernelspec", text) for text in bad)])
+    return Listing(kernels, [(f"provider {problem.provider!r}", problem.text) for problem in search.problems])
 
 
 def as_dict(listing: Listing) -> dict[str, Any]:
@@ -90,6 +90,9 @@ def as_dict(listing: Listing) -> dict[str, Any]:
                 "name": name,
                 "display_name": info.display_name,
                 "language": info.language,
+                "language_version": info.language_version,
+                "prefix": info.prefix,
+                "obstacle": info.obstacle,
                 "argv": [*info.argv],
                 "metadata": dict(info.metadata),
             }
@@ -101,7 +104,7 @@ def as_dict(listing: Listing) -> dict[str, Any]:
 
 
 def show(listing: Listing) -> None:
-    """A table on stdout, and problems on stderr."""
+    """A table on stdout, and on stderr what cannot be launched, and problems."""
     from rich.table import Table
     from rich.text import Text
 
@@ -113,19 +116,28 @@ def show(listing: Listing) -> None:
         for _, group in groupby(listing.kernels, key=lambda item: item[0].partition("/")[0]):
             for kernel_type, info in group:
                 provider, _, name = kernel_type.partition("/")
-                typed = Text.assemble((f"{provider}/", "dim"), (name, "bold"))
-                table.add_row(typed, Text(one_line(info.display_name)), Text(one_line(info.language)))
+                typed = Text.assemble((f"{provider}/", "dim"), (name, "" if info.obstacle else "bold"))
+                table.add_row(
+                    typed,
+                    Text(one_line(info.display_name)),
+                    Text(one_line(info.language)),
+                    style="dim" if info.obstacle else "",
+                )
         console().print(table)
     else:
         say("no kernel types were found; one for Python comes with: python -m pip install ipykernel")
-    _show_problems(listing.problems)
+    _show_what_is_wrong(listing)
 
 
-def _show_problems(problems: Sequence[tuple[str, str]]) -> None:
+def _show_what_is_wrong(listing: Listing) -> None:
     import sys
 
     from rich.text import Text
 
     errors = console(sys.stderr)
-    for where, text in problems:
+    for kernel_type, info in listing.kernels:
+        if info.obstacle:
+            text = one_line(f"{kernel_type}: {info.obstacle}")
+            errors.print(Text.assemble(("not launchable: ", "yellow"), text))
+    for where, text in listing.problems:
         errors.print(Text.assemble(("problem: ", "bold red"), one_line(f"{where}: {text}")))

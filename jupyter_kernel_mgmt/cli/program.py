@@ -13,7 +13,7 @@ from .. import __version__
 from .exit_codes import ExitCode, epilog, for_error
 from .logs import set_up_logging
 
-COMMANDS = ("list", "run", "exec", "launch", "console", "doctor")
+COMMANDS = ("list", "run", "exec", "launch", "console", "install", "remove", "doctor")
 """The subcommands: each is the module of that name here, and has what `Command` asks for."""
 
 EXTRA = {"argcomplete", "nbformat", "prompt_toolkit", "rich"}
@@ -39,7 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog="jupyter-kernels",
-        description="Find, start, use and check Jupyter kernels.",
+        description="Find, start, use, install and check Jupyter kernels.",
         epilog=epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..kernelspec import BadKernelSpec, KernelSpec
+from ..kernelspec_checks import Program, SpecProblem, check_kernelspec, find_program, problems_of
 from .findings import Finding
 
 IMPORT_TIMEOUT = 30.0
@@ -20,22 +20,14 @@ MODULES = ("ipykernel_launcher", "ipykernel")
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was seen of a kernelspec's command: ``program`` is None where there is none of that name.
+    """What was seen of a kernelspec's command: ``program`` is None where that cannot be told.
 
     ``import_error`` is the last line of what the interpreter said, and empty where ipykernel can be
     imported or is not wanted.
     """
 
-    program: Path | None
-    executable: bool = False
+    program: Program | None
     import_error: str = ""
-
-
-def program_of(spec: KernelSpec) -> str:
-    """The program it starts, with the places in its name filled in."""
-    name = spec.command()[0]
-    name = name.replace("{resource_dir}", str(spec.directory))
-    return name.replace("{prefix}", str(spec.prefix or ""))
 
 
 def wants_ipykernel(spec: KernelSpec) -> bool:
@@ -46,22 +38,29 @@ def wants_ipykernel(spec: KernelSpec) -> bool:
 def check_spec(spec: KernelSpec, looked: Looked) -> list[Finding]:
     """What is wrong with a kernelspec whose file is in order."""
     where = str(spec.directory / "kernel.json")
-    program = program_of(spec)
-    remove = f"install what it starts, or remove the kernelspec: jupyter kernelspec remove {spec.name}"
-    if looked.program is None:
-        return [Finding("error", where, f"its program {program!r} does not exist", remove)]
-    if not looked.executable:
-        what = f"its program {program!r} is not executable"
-        return [Finding("error", where, what, f"chmod +x {looked.program}")]
-    if looked.import_error:
-        what = f"{looked.program} cannot import ipykernel: {looked.import_error}"
-        return [Finding("error", where, what, f"{looked.program} -m pip install ipykernel")]
-    return []
+    findings = [_finding(where, problem) for problem in problems_of(spec, looked.program)]
+    if looked.import_error and looked.program is not None:
+        what = f"{looked.program.path} cannot import ipykernel: {looked.import_error}"
+        todo = f"{looked.program.path} -m pip install ipykernel"
+        findings.append(Finding("error", where, what, todo))
+    return findings
 
 
 def check_bad(spec: BadKernelSpec) -> Finding:
     """A kernel.json that cannot be used; its text names the file."""
-    return Finding("error", "kernelspec", str(spec), "correct the file, or remove its directory")
+    return _finding("kernelspec", check_kernelspec(spec)[0])
+
+
+def check_unfinished(path: Path) -> Finding:
+    """What is left of an installation or a removal that was killed."""
+    kept = sorted(path.glob("old*"))
+    what = "it is left of an installation or a removal that did not end, unless one is under way"
+    todo = f"look whether {kept[0]} is still needed, and remove {path}" if kept else f"remove {path}"
+    return Finding("warning", str(path), what, todo)
+
+
+def _finding(where: str, problem: SpecProblem) -> Finding:
+    return Finding(problem.severity, where, problem.text, problem.todo)
 
 
 # What is looked at
@@ -69,18 +68,11 @@ def check_bad(spec: BadKernelSpec) -> Finding:
 
 async def look_at(spec: KernelSpec) -> Looked:
     """Find its program, and have it import ipykernel where that is what it runs. Cancelling ends it."""
-    name = program_of(spec)
-    found = shutil.which(name)
-    if found is None:
-        return Looked(_file(name))
-    error = await _import_error(found, spec.env) if wants_ipykernel(spec) else ""
-    return Looked(Path(found), executable=True, import_error=error)
-
-
-def _file(name: str) -> Path | None:
-    """The file of that path, which is no program; nothing for a bare name."""
-    path = Path(name)
-    return path if path.parent != Path() and path.is_file() else None
+    program = find_program(spec)
+    if program is None or program.path is None or not program.executable:
+        return Looked(program)
+    error = await _import_error(str(program.path), spec.env) if wants_ipykernel(spec) else ""
+    return Looked(program, error)
 
 
 async def look_at_all(specs: Iterable[KernelSpec]) -> list[tuple[KernelSpec, Looked]]:

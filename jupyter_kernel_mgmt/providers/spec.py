@@ -1,31 +1,36 @@
 """`KernelSpecProvider`: kernel types from kernelspecs, launched as child processes."""
 
-import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..exceptions import LaunchError, NoSuchKernel, Unsupported
+from .._threads import in_thread, iterate_in_thread
+from ..exceptions import LaunchError, NoSuchResource, Unsupported
 from ..kernelspec import (
     BadKernelSpec,
     KernelSpec,
+    find_kernelspec,
     find_kernelspecs,
     get_kernelspec,
     kernelspec_directories,
+    kernelspec_names,
+    no_such_kernelspec,
 )
+from ..kernelspec_checks import provisioner_obstacle
+from ..kernelspec_info import info_of, read_resource, resource_names
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase, refuse_options
 from ..subproc import SubprocessLauncher
 from ..subproc.helpers import LocalHelpers
 
-log = logging.getLogger(__name__)
-
 
 class KernelSpecProvider(KernelProviderBase):
     """Finds kernelspecs on Jupyter's data path, or in ``directories`` where they are given.
 
-    A kernel.json that cannot be used is logged and skipped. ``allow_unconstrained_parameters`` allows launch
-    parameters whose text no schema limits: it is for applications whose users may run any command anyway.
+    One that cannot be launched is found too: its `KernelTypeInfo.obstacle` says why. That is a kernel.json
+    which cannot be used, or one with a ``kernel_provisioner`` other than jupyter_client's local one.
+    ``allow_unconstrained_parameters`` allows launch parameters whose text no schema limits: it is for
+    applications whose users may run any command anyway.
     """
 
     id = "spec"
@@ -46,23 +51,15 @@ class KernelSpecProvider(KernelProviderBase):
             raise TypeError(f"{name}: must be true or false, not {allowed!r}")
         self.allow_unconstrained_parameters = allowed
 
-    async def find_kernels(self) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:
-        """Yield a kernel type for each usable kernelspec."""
-        for spec in find_kernelspecs(self.directories):
-            if isinstance(spec, BadKernelSpec):
-                log.warning("A kernelspec is skipped: %s", spec)
-            else:
-                yield spec.name, _info(spec)
+    def find_kernels(self) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:
+        """Yield a kernel type for each kernelspec. Files are read in a thread."""
+        return iterate_in_thread(self._found, name=f"find-kernels-{self.id}")
 
     async def launch(self, name: str, request: LaunchRequest) -> Launched:
         """Start a kernel. See `SubprocessLauncher.launch`; `NoSuchKernel` says where was looked."""
-        spec = self._get(name)
-        provisioner = spec.metadata.get("kernel_provisioner")
-        if provisioner is not None and not _is_local(provisioner):
-            raise Unsupported(
-                "kernel_provisioner",
-                f"kernelspec {spec.name!r} asks for {provisioner!r}, which jupyter_client alone can run",
-            )
+        spec = await in_thread(lambda: self._get(name), name=f"get-kernelspec-{name}")
+        if obstacle := provisioner_obstacle(spec):
+            raise Unsupported("kernel_provisioner", obstacle)
         launcher = SubprocessLauncher(
             spec.command(),
             kernel_name=spec.name,
@@ -76,26 +73,48 @@ class KernelSpecProvider(KernelProviderBase):
         )
         return await launcher.launch(request)
 
+    def watched(self) -> list[Path]:
+        """All directories that kernelspecs are looked for in, those of kernelspecs, and each kernel.json."""
+        watched = []
+        for directory in self._directories():
+            specs = [directory / name for name in kernelspec_names(directory)]
+            watched += [directory, *specs, *(spec / "kernel.json" for spec in specs)]
+        return watched
+
+    async def resources(self, name: str) -> Sequence[str]:
+        """The names of the plain files beside kernel.json: logos, scripts. Raises `NoSuchKernel`."""
+        return await in_thread(lambda: resource_names(self._find(name)), name=f"resources-{self.id}")
+
+    async def resource(self, name: str, filename: str) -> bytes:
+        """The content of one of them, by exactly its name. Raises `NoSuchKernel` or `NoSuchResource`."""
+        try:
+            return await in_thread(
+                lambda: read_resource(self._find(name), filename), name=f"resource-{self.id}"
+            )
+        except OSError as error:
+            raise NoSuchResource(f"{self.id}/{name}", filename) from error
+
     async def aclose(self) -> None:
         """Keep nothing for kernels to come; those that run keep what they need. Cancelling is safe."""
         await self._helpers.aclose()
 
+    def _directories(self) -> Sequence[Path]:
+        return kernelspec_directories() if self.directories is None else self.directories
+
+    def _found(self) -> Iterator[tuple[str, KernelTypeInfo]]:
+        for found in find_kernelspecs(self._directories()):
+            yield found.name, info_of(found)
+
+    def _find(self, name: str) -> Path:
+        try:
+            return find_kernelspec(name, self._directories())
+        except KeyError:
+            raise no_such_kernelspec(name, self._directories()) from None
+
     def _get(self, name: str) -> KernelSpec:
         try:
-            return get_kernelspec(name, self.directories)
+            return get_kernelspec(name, self._directories())
         except KeyError:
-            specs = [s for s in find_kernelspecs(self.directories) if isinstance(s, KernelSpec)]
-            searched = kernelspec_directories() if self.directories is None else self.directories
-            raise NoSuchKernel(name, known=[s.name for s in specs], searched=[*map(str, searched)]) from None
+            raise no_such_kernelspec(name, self._directories()) from None
         except BadKernelSpec as error:
             raise LaunchError(str(error)) from error
-
-
-def _info(spec: KernelSpec) -> KernelTypeInfo:
-    return KernelTypeInfo(
-        display_name=spec.display_name, language=spec.language, argv=spec.argv, metadata=spec.metadata
-    )
-
-
-def _is_local(provisioner: object) -> bool:
-    return isinstance(provisioner, dict) and provisioner.get("provisioner_name") == "local-provisioner"

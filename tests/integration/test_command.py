@@ -89,11 +89,13 @@ async def test_list_says_what_is_wrong_where(spec):
     code, output, errors = await run("list")
     assert code == 0
     assert "pyimport/kernel" in output
-    assert f"problem: kernelspec: {file} is not JSON" in errors
+    assert f"not launchable: spec/broken: {file} is not JSON" in errors
 
     code, output, errors = await run("list", "--json")
-    (problem,) = json.loads(output)["problems"]
-    assert (code, errors, str(file) in problem["text"]) == (0, "", True)
+    obstacles = {kernel["type"]: kernel["obstacle"] for kernel in json.loads(output)["kernels"]}
+    assert (code, errors) == (0, "")
+    assert str(file) in obstacles["spec/broken"]
+    assert obstacles[KERNEL] == ""
 
 
 @posix
@@ -302,6 +304,23 @@ async def test_doctor_says_what_is_wrong_and_cleans_when_told_to(world, spec):
         assert (await program.end())[0] == 0
 
 
+# install and remove
+
+
+async def test_what_is_installed_can_be_used_until_it_is_removed():
+    """Written from a command, by the program alone."""
+    options = ["--user", "--name", "mine", "--language", "python"]
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    code, output, errors = await run("install", *options, "--argv", *argv)
+    assert (code, errors) == (0, "")
+    assert output.startswith("spec/mine is installed in ")
+    assert (await run("exec", "mine", "-c", "6 * 7"))[:2] == (0, "42\n")
+
+    assert (await run("remove", "mine", typed=b"y\n"))[0] == 2
+    assert (await run("remove", "mine", "--yes"))[0] == 0
+    assert (await run("exec", "mine", "-c", "6 * 7"))[0] == 3
+
+
 # In a terminal
 
 
@@ -373,6 +392,24 @@ async def test_list_in_a_terminal_has_bold_type_and_no_backgrounds(terminal):
     bare = terminal("list", NO_COLOR="1")
     assert await bare.end() == 0
     assert "\x1b" not in bare.seen
+
+
+@posix
+async def test_remove_asks_before_it_removes(spec, terminal):
+    """Only yes is yes; Ctrl-C and Ctrl-D are no, each with an exit code."""
+    directory = spec("mine", ["x"]).parent
+    for keys, code in (("\r", 1), ("n\r", 1), ("\x04", 1), ("\x03", 130)):
+        program = terminal("remove", "mine")
+        await program.shows(str(directory), r"Remove it and all files in there\? \[y/N\]")
+        program.child.send(keys)
+        assert await program.end() == code
+        assert directory.exists()
+
+    program = terminal("remove", "mine")
+    await program.shows(r"\[y/N\]")
+    await program.type("yes", "spec/mine is removed")
+    assert await program.end() == 0
+    assert not directory.exists()
 
 
 @posix

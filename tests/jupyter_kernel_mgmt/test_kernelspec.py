@@ -2,6 +2,7 @@
 
 import json
 import os
+import site
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,11 @@ from jupyter_kernel_mgmt.kernelspec import (
     find_kernelspecs,
     get_kernelspec,
     kernelspec_directories,
+    kernelspec_from_dict,
+    no_such_kernelspec,
     read_kernelspec,
 )
+from jupyter_kernel_mgmt.kernelspec_places import interpreters
 
 GOOD = {"argv": ["python", "-f", "{connection_file}"], "display_name": "A", "language": "a"}
 Install = Callable[..., Path]
@@ -144,6 +148,42 @@ def test_getting_one_by_name_ignores_case_and_takes_the_first(install: Install, 
             get_kernelspec(name, path)
 
 
+def test_getting_one_looks_at_no_other(install: Install, tmp_path: Path) -> None:
+    """Others' files do not matter, and what has no file is passed over."""
+    install("mixed", None, below="a")
+    install("MIXED", below="b")
+    install("other", "{", below="b")
+
+    assert get_kernelspec("mixed", [tmp_path / "a", tmp_path / "b"]).directory == tmp_path / "b" / "MIXED"
+
+
+def test_a_bad_one_tells_its_name_and_place(install: Install, tmp_path: Path) -> None:
+    """Whether its file was bad or what is in it."""
+    install("Bad", "{")
+    install("odd", {"argv": []})
+    found = [found for found in find_kernelspecs([tmp_path / "kernels"]) if isinstance(found, BadKernelSpec)]
+
+    assert [(error.name, error.directory.name) for error in found] == [("bad", "Bad"), ("odd", "odd")]
+
+
+def test_an_unknown_one_is_told_with_the_known_ones(install: Install, tmp_path: Path) -> None:
+    """Those that can be used."""
+    install("good")
+    install("bad", "{")
+    error = no_such_kernelspec("godo", [tmp_path / "kernels"])
+
+    assert (error.known, error.searched) == (("good",), (str(tmp_path / "kernels"),))
+
+
+def test_values_are_read_as_a_file_is(tmp_path: Path) -> None:
+    """Which need not be there."""
+    spec = kernelspec_from_dict({**GOOD, "kernel_protocol_version": "5.5"}, tmp_path / "X")
+
+    assert (spec.name, spec.protocol_version) == ("x", "5.5")
+    with pytest.raises(BadKernelSpec, match=r"kernel\.json: argv must be"):
+        kernelspec_from_dict({}, tmp_path / "X")
+
+
 def test_the_search_path_is_jupyters(
     install: Install, jupyter_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,24 +204,35 @@ def test_the_search_path_is_jupyters(
 def test_python_means_the_interpreter_of_the_prefix_that_owns_the_spec(
     install: Install, tmp_path: Path, name: str
 ) -> None:
-    """Where it has one, else ours; the rest of the command stays."""
+    """The one of that very name before others; the rest of the command stays."""
     directory = install("own", {"argv": [name, "-m", "x"]}, below="prefix/share/jupyter/kernels")
     spec = read_kernelspec(directory)
     assert spec.prefix == tmp_path / "prefix"
-    assert spec.command() == (sys.executable, "-m", "x")
 
-    interpreter = tmp_path / "prefix" / "bin" / "python"
-    interpreter.parent.mkdir()
-    interpreter.touch()
-    assert spec.command() == (str(interpreter), "-m", "x")
+    for interpreter in reversed(interpreters(tmp_path / "prefix", name, sys.platform)):
+        interpreter.parent.mkdir(exist_ok=True, parents=True)
+        interpreter.touch()
+        assert spec.command() == (str(interpreter), "-m", "x")
 
 
-def test_python_elsewhere_means_ours(install: Install) -> None:
-    """A user's kernelspecs belong to no prefix."""
-    spec = read_kernelspec(install("mine", {"argv": ["python", "-m", "x"]}))
+@pytest.mark.parametrize("below", ["kernels", "base/share/jupyter/kernels", "bare/share/jupyter/kernels"])
+def test_python_elsewhere_means_ours(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str
+) -> None:
+    """In no prefix, in a user's base directory, which is none, and in a prefix without an interpreter."""
+    (tmp_path / "base" / "bin").mkdir(parents=True)
+    (tmp_path / "base" / "bin" / "python").touch()
+    monkeypatch.setattr(site, "USER_BASE", str(tmp_path / "base"))
+    minor = "python{}.{}".format(*sys.version_info[:2])
+    for name in ("python", "python3", minor):
+        spec = read_kernelspec(install(name, {"argv": [name, "-m", "x"]}, below=below))
+        assert spec.command() == (sys.executable, "-m", "x")
 
-    assert spec.prefix is None
-    assert spec.command() == (sys.executable, "-m", "x")
+
+def test_another_python_than_ours_is_left_to_the_path(install: Install) -> None:
+    """Ours would be the wrong one."""
+    spec = read_kernelspec(install("old", {"argv": ["python2.7", "-m", "x"]}))
+    assert spec.command() == ("python2.7", "-m", "x")
 
 
 @pytest.mark.parametrize("program", ["/usr/bin/python3", "R", "pythonic", "python3.11.2", "python-x"])

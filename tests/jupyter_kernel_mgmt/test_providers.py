@@ -2,6 +2,9 @@
 
 import json
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,11 @@ from jupyter_kernel_mgmt import (
     IPykernelProvider,
     KernelFinder,
     KernelSpecProvider,
+    KernelTypeInfo,
     LaunchError,
     LaunchRequest,
     NoSuchKernel,
+    NoSuchResource,
     Unsupported,
     launch,
 )
@@ -30,18 +35,66 @@ def install(directory: Path, name: str, **spec: Any) -> None:
     (directory / name / "kernel.json").write_text(text)
 
 
-async def test_kernelspecs_are_found_and_bad_ones_logged(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_kernelspecs_are_found_and_bad_ones_with_what_is_wrong(tmp_path: Path) -> None:
     """With what is known of them before a launch."""
     install(tmp_path, "good", metadata={"debugger": True})
+    (tmp_path / "good" / "logo-64x64.png").touch()
     install(tmp_path, "bad", argv="not a list")
-    provider = KernelSpecProvider([tmp_path])
-    [(name, info)] = [item async for item in provider.find_kernels()]
+    found = dict([item async for item in KernelSpecProvider([tmp_path]).find_kernels()])
+    bad, good = found["bad"], found["good"]
 
-    assert (name, info.display_name, info.language) == ("good", "good", "none")
-    assert (info.argv, info.metadata) == (tuple(SLEEP), {"debugger": True})
-    assert "argv must be" in caplog.text
+    assert (good.display_name, good.language, good.obstacle) == ("good", "none", "")
+    assert (good.argv, good.metadata) == (tuple(SLEEP), {"debugger": True})
+    assert good.resources == ("logo-64x64.png",)
+    assert (bad.display_name, bad.language) == ("bad", "")
+    assert str(tmp_path / "bad" / "kernel.json") in bad.obstacle
+    assert "argv must be" in bad.obstacle
+
+
+async def test_the_search_for_kernelspecs_reads_no_file_in_the_loop(tmp_path: Path) -> None:
+    """A file system that hangs holds up nobody else, and closing the search ends it."""
+    install(tmp_path, "x")
+    threads = set()
+
+    class Watching(KernelSpecProvider):
+        def _found(self) -> Iterator[tuple[str, KernelTypeInfo]]:
+            threads.add(threading.current_thread())
+            yield from super()._found()
+
+    search = Watching([tmp_path]).find_kernels()
+    async with aclosing(search):
+        assert (await anext(search))[0] == "x"
+    assert threading.current_thread() not in threads
+
+
+async def test_what_is_found_depends_on_what_is_watched(tmp_path: Path) -> None:
+    """Directories that are missing yet, those of kernelspecs, with and without the file, and each file."""
+    install(tmp_path / "a", "x")
+    (tmp_path / "a" / "empty").mkdir()
+    (tmp_path / "a" / "no kernel").mkdir()
+    a, missing = tmp_path / "a", tmp_path / "missing"
+
+    assert set(KernelSpecProvider([a, missing]).watched()) == {
+        *(a, missing, a / "x", a / "x" / "kernel.json", a / "empty", a / "empty" / "kernel.json")
+    }
+
+
+async def test_resources_are_the_plain_files_beside_kernel_json(tmp_path: Path) -> None:
+    """By exactly their names."""
+    install(tmp_path, "x")
+    (tmp_path / "x" / "logo.svg").write_bytes(b"<svg/>")
+    provider = KernelSpecProvider([tmp_path])
+
+    assert await provider.resources("X") == ("logo.svg",)
+    assert await provider.resource("x", "logo.svg") == b"<svg/>"
+    for filename in ("LOGO.svg", "kernel.json", "../x/logo.svg", str(tmp_path / "x" / "logo.svg"), "", ".."):
+        with pytest.raises(NoSuchResource) as caught:
+            await provider.resource("x", filename)
+        assert (caught.value.kernel_type, caught.value.filename) == ("spec/x", filename)
+    with pytest.raises(NoSuchKernel):
+        await provider.resources("y")
+    with pytest.raises(NoSuchKernel):
+        await provider.resource("y", "logo.svg")
 
 
 async def test_a_kernelspec_is_launched_as_it_says(tmp_path: Path, jupyter_home: Path) -> None:
@@ -141,6 +194,9 @@ async def test_a_kernelspec_with_a_foreign_provisioner_is_never_run_as_if_it_had
         await KernelSpecProvider([tmp_path]).launch("x", LaunchRequest())
 
     assert caught.value.option == "kernel_provisioner"
+    [(_, info)] = [item async for item in KernelSpecProvider([tmp_path]).find_kernels()]
+    assert info.obstacle == caught.value.reason
+    assert "jupyter_client alone can run" in info.obstacle
 
 
 async def test_the_local_provisioner_is_what_we_do_anyway(tmp_path: Path, jupyter_home: Path) -> None:
@@ -168,7 +224,8 @@ async def test_the_ipykernel_beside_us_is_a_kernel_type(monkeypatch: pytest.Monk
 
 
 async def test_our_own_providers_keep_the_promises_of_providers(tmp_path: Path, jupyter_home: Path) -> None:
-    """All that the conformance check looks at, with a real kernel."""
+    """All that the conformance check looks at, with a real kernel; one with an obstacle is passed over."""
+    install(tmp_path / "specs", "broken", argv=[])
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     install(tmp_path / "specs", "one", argv=argv)
 

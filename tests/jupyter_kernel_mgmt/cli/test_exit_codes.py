@@ -1,8 +1,11 @@
 import signal
+from pathlib import Path
 
 import pytest
 
 from jupyter_kernel_mgmt import (
+    AlreadyInstalled,
+    InstallError,
     KernelDied,
     LaunchError,
     NoSuchKernel,
@@ -35,6 +38,12 @@ def test_an_end_by_a_signal_has_the_code_that_shells_give_it() -> None:
 def test_what_keeps_a_kernel_from_being_there_has_one_code(error: Exception) -> None:
     """Whatever the reason is."""
     assert for_error(error) is ExitCode.NO_KERNEL
+
+
+def test_a_kernelspec_that_is_not_installed_is_a_file_that_is_not_written() -> None:
+    """Whether it may not be, or another is in its place."""
+    assert for_error(InstallError("x")) is ExitCode.NOT_SAVED
+    assert for_error(AlreadyInstalled("x", Path("/x"))) is ExitCode.NOT_SAVED
 
 
 def test_losing_a_kernel_has_another() -> None:

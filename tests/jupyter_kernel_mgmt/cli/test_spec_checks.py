@@ -1,4 +1,3 @@
-import os
 import sys
 from pathlib import Path
 
@@ -8,18 +7,23 @@ from jupyter_kernel_mgmt.cli.spec_checks import (
     Looked,
     check_bad,
     check_spec,
+    check_unfinished,
     look_at,
     look_at_all,
-    program_of,
     wants_ipykernel,
 )
 from jupyter_kernel_mgmt.kernelspec import BadKernelSpec, KernelSpec
+from jupyter_kernel_mgmt.kernelspec_checks import Program
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="of permissions")
 
 
 def spec(*argv: str, directory: Path = Path("/kernels/x")) -> KernelSpec:
-    return KernelSpec("x", directory, argv, "X", "x")
+    return KernelSpec("x", directory, (*argv, "{connection_file}"), "X", "x")
+
+
+def program(name: str, *, executable: bool = True) -> Program:
+    return Program(name, Path(name), executable=executable)
 
 
 def python(tmp_path: Path, body: str) -> str:
@@ -32,15 +36,15 @@ def python(tmp_path: Path, body: str) -> str:
 
 def test_a_kernelspec_in_order_has_no_findings() -> None:
     """Its program is there."""
-    assert check_spec(spec("/bin/x"), Looked(Path("/bin/x"), executable=True)) == []
+    assert check_spec(spec("/bin/x"), Looked(program("/bin/x"))) == []
 
 
 @pytest.mark.parametrize(
     ("looked", "what", "todo"),
     [
-        (Looked(None), "does not exist", "jupyter kernelspec remove x"),
-        (Looked(Path("/bin/x")), "is not executable", "chmod +x /bin/x"),
-        (Looked(Path("/bin/x"), True, "No module"), "cannot import ipykernel: No module", "pip install"),
+        (Looked(Program("/bin/x", None, False)), "does not exist", "jupyter-kernels remove x"),
+        (Looked(program("/bin/x", executable=False)), "is not executable", f"chmod +x {Path('/bin/x')}"),
+        (Looked(program("/bin/x"), "No module"), "cannot import ipykernel: No module", "pip install"),
     ],
 )
 def test_what_is_wrong_is_told_with_what_to_do(looked: Looked, what: str, todo: str) -> None:
@@ -57,9 +61,13 @@ def test_a_file_that_cannot_be_used_is_an_error() -> None:
     assert check_bad(BadKernelSpec("k.json is not JSON")).what == "k.json is not JSON"
 
 
-def test_places_in_a_programs_name_are_filled_in() -> None:
-    """As when it is launched."""
-    assert program_of(spec("{resource_dir}/run")) == f"{Path('/kernels/x')}/run"
+def test_what_an_unfinished_installation_left_is_told(tmp_path: Path) -> None:
+    """With the kernelspec that may be in it."""
+    assert check_unfinished(tmp_path).todo == f"remove {tmp_path}"
+    (tmp_path / "old-0").mkdir()
+    finding = check_unfinished(tmp_path)
+    assert (finding.severity, finding.where) == ("warning", str(tmp_path))
+    assert finding.todo == f"look whether {tmp_path / 'old-0'} is still needed, and remove {tmp_path}"
 
 
 @pytest.mark.parametrize(
@@ -76,21 +84,12 @@ def test_an_ipykernel_is_known_by_its_module(argv: list[str], wanted: bool) -> N
     assert wants_ipykernel(spec(*argv)) is wanted
 
 
-async def test_a_program_is_looked_for_on_the_path_and_as_a_file() -> None:
-    """With what can be seen of it."""
-    assert await look_at(spec(sys.executable)) == Looked(Path(sys.executable), executable=True)
-    assert await look_at(spec("no-such-program-anywhere")) == Looked(None)
-    assert await look_at(spec("/no/such/program")) == Looked(None)
-
-
-@posix
-async def test_a_file_that_is_not_executable_is_no_program(tmp_path: Path) -> None:
-    """It is seen all the same."""
-    file = tmp_path / "run"
-    file.touch()
-    if os.access(file, os.X_OK):
-        pytest.skip("everything is executable here")
-    assert await look_at(spec(str(file))) == Looked(file)
+async def test_what_runs_no_ipykernel_is_only_looked_for() -> None:
+    """As is what does not exist, or depends on launch parameters."""
+    assert await look_at(spec(sys.executable)) == Looked(program(sys.executable))
+    missing = Program("/no/such/program", None, executable=False)
+    assert await look_at(spec("/no/such/program", "-m", "ipykernel")) == Looked(missing)
+    assert await look_at(spec("{tool}", "-m", "ipykernel")) == Looked(None)
 
 
 @posix
@@ -104,18 +103,18 @@ async def test_a_file_that_is_not_executable_is_no_program(tmp_path: Path) -> No
 )
 async def test_an_interpreter_is_asked_to_import(body: str, error: str, tmp_path: Path) -> None:
     """And the last thing that it says is the reason."""
-    program = python(tmp_path, body)
-    looked = await look_at(spec(program, "-m", "ipykernel_launcher"))
-    assert looked == Looked(Path(program), executable=True, import_error=error)
+    interpreter = python(tmp_path, body)
+    looked = await look_at(spec(interpreter, "-m", "ipykernel_launcher"))
+    assert looked == Looked(program(interpreter), import_error=error)
 
 
 @posix
 async def test_an_interpreter_that_cannot_start_is_told(tmp_path: Path) -> None:
     """As of another machine's architecture."""
-    program = tmp_path / "python"
-    program.write_bytes(b"\x7fELF")
-    program.chmod(0o755)
-    looked = await look_at(spec(str(program), "-m", "ipykernel_launcher"))
+    interpreter = tmp_path / "python"
+    interpreter.write_bytes(b"\x7fELF")
+    interpreter.chmod(0o755)
+    looked = await look_at(spec(str(interpreter), "-m", "ipykernel_launcher"))
     assert looked.import_error.startswith("it cannot be started")
 
 
