@@ -7,7 +7,7 @@ from dataclasses import asdict
 from ..discovery import KernelFinder, Problem
 from ..discovery.entry_points import installed_providers
 from ..kernelspec import BadKernelSpec, KernelSpec, find_kernelspecs, kernelspec_directories
-from ..kernelspec_install import unfinished
+from ..kernelspec.install import unfinished
 from ..subproc.place import runtime_directory
 from .findings import Finding, exit_code
 from .leftovers import check_leftovers, find_leftovers, remove

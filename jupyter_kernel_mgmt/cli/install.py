@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 def odd_about(spec: "KernelSpec") -> list[str]:
     """What may keep it from being found or launched, a line each."""
     from ..kernelspec import find_kernelspec, kernelspec_directories
-    from ..kernelspec_checks import check_kernelspec
+    from ..kernelspec.checks import check_kernelspec
 
     told = [f"{problem.text}; {problem.todo}".rstrip("; ") for problem in check_kernelspec(spec)]
     if spec.directory.parent not in kernelspec_directories():
@@ -99,7 +99,7 @@ def odd_about(spec: "KernelSpec") -> list[str]:
 
 
 def _install(arguments: argparse.Namespace) -> "KernelSpec":
-    from ..kernelspec_install import install_kernelspec, install_kernelspec_from_values
+    from ..kernelspec.install import install_kernelspec, install_kernelspec_from_values
 
     where: dict[str, Any] = {
         "user": arguments.user,

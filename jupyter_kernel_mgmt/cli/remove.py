@@ -68,7 +68,7 @@ def choose(names: Sequence[str]) -> dict[str, Path]:
 def remove(chosen: Mapping[str, Path], *, as_json: bool = False) -> int:
     """Remove them, and tell of each. Goes on after one that cannot be removed."""
     from ..exceptions import InstallError
-    from ..kernelspec_install import remove_kernelspec
+    from ..kernelspec.install import remove_kernelspec
 
     removed, code = [], ExitCode.OK
     for name, directory in chosen.items():

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..kernelspec import BadKernelSpec, KernelSpec
-from ..kernelspec_checks import Program, SpecProblem, check_kernelspec, find_program, problems_of
+from ..kernelspec.checks import Program, SpecProblem, check_kernelspec, find_program, problems_of
 from .findings import Finding
 
 IMPORT_TIMEOUT = 30.0

@@ -16,8 +16,8 @@ from ..kernelspec import (
     kernelspec_names,
     no_such_kernelspec,
 )
-from ..kernelspec_checks import provisioner_obstacle
-from ..kernelspec_info import info_of, read_resource, resource_names
+from ..kernelspec.checks import provisioner_obstacle
+from ..kernelspec.info import info_of, read_resource, resource_names
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase, refuse_options
 from ..subproc import SubprocessLauncher

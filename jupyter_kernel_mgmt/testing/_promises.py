@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from ..kernelspec_places import KERNEL_NAME
+from ..kernelspec.places import KERNEL_NAME
 from ..managerbase import missing_methods
 from ..providerbase import BlockingProviderBase, KernelProviderBase, ThreadedProvider
 

@@ -21,7 +21,7 @@ from jupyter_kernel_mgmt import (
     launch,
 )
 from jupyter_kernel_mgmt.kernelspec import get_kernelspec
-from jupyter_kernel_mgmt.kernelspec_install import (
+from jupyter_kernel_mgmt.kernelspec.install import (
     destination,
     install_kernelspec,
     install_kernelspec_from_values,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jupyter_kernel_mgmt.kernelspec import BadKernelSpec, KernelSpec
-from jupyter_kernel_mgmt.kernelspec_checks import (
+from jupyter_kernel_mgmt.kernelspec.checks import (
     Program,
     check_kernelspec,
     find_program,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_kernel_mgmt.kernelspec import BadKernelSpec, KernelSpec
-from jupyter_kernel_mgmt.kernelspec_info import (
+from jupyter_kernel_mgmt.kernelspec.info import (
     environment_of,
     info_of,
     language_version,

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from jupyter_kernel_mgmt import AlreadyInstalled, InstallError, NoSuchKernel, kernelspec_install
+from jupyter_kernel_mgmt import AlreadyInstalled, InstallError, NoSuchKernel
 from jupyter_kernel_mgmt.kernelspec import BadKernelSpec, get_kernelspec, read_kernelspec
-from jupyter_kernel_mgmt.kernelspec_install import (
+from jupyter_kernel_mgmt.kernelspec import install as kernelspec_install
+from jupyter_kernel_mgmt.kernelspec.install import (
     checked_name,
     destination,
     install_kernelspec,
@@ -20,7 +21,7 @@ from jupyter_kernel_mgmt.kernelspec_install import (
     remove_kernelspec,
     unfinished,
 )
-from jupyter_kernel_mgmt.kernelspec_places import jupyter_roots
+from jupyter_kernel_mgmt.kernelspec.places import jupyter_roots
 
 GOOD = {"argv": ["run", "{connection_file}"], "display_name": "New", "language": "x"}
 posix = pytest.mark.skipif(sys.platform == "win32", reason="of links and permissions")

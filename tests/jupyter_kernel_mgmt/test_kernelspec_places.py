@@ -6,7 +6,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 import pytest
 from jupyter_core.paths import jupyter_path
 
-from jupyter_kernel_mgmt.kernelspec_places import (
+from jupyter_kernel_mgmt.kernelspec.places import (
     Roots,
     administrator,
     interpreters,

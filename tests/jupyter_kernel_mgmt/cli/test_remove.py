@@ -9,7 +9,7 @@ import pytest
 from jupyter_kernel_mgmt import NoSuchKernel
 from jupyter_kernel_mgmt.cli.program import UsageError, main
 from jupyter_kernel_mgmt.cli.remove import choose, complete_kernelspec
-from jupyter_kernel_mgmt.kernelspec_install import install_kernelspec_from_values
+from jupyter_kernel_mgmt.kernelspec.install import install_kernelspec_from_values
 
 Install = Callable[[str], Path]
 

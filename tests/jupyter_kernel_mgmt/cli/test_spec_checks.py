@@ -13,7 +13,7 @@ from jupyter_kernel_mgmt.cli.spec_checks import (
     wants_ipykernel,
 )
 from jupyter_kernel_mgmt.kernelspec import BadKernelSpec, KernelSpec
-from jupyter_kernel_mgmt.kernelspec_checks import Program
+from jupyter_kernel_mgmt.kernelspec.checks import Program
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="of permissions")
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from jupyter_core.paths import jupyter_path
 
-from .exceptions import NoSuchKernel
-from .kernelspec_places import KERNEL_NAME, PYTHON, interpreters, owner, stands_for
-from .launching import InterruptMode
+from ..exceptions import NoSuchKernel
+from ..launching import InterruptMode
+from .places import KERNEL_NAME, PYTHON, interpreters, owner, stands_for
 
 
 class BadKernelSpec(ValueError):

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from .kernelspec import BadKernelSpec, KernelSpec
+from .reading import BadKernelSpec, KernelSpec
 
 LOCAL_PROVISIONER = "local-provisioner"
 """The provisioner that starts a kernel as we do."""

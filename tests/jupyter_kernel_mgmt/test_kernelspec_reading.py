@@ -20,7 +20,7 @@ from jupyter_kernel_mgmt.kernelspec import (
     no_such_kernelspec,
     read_kernelspec,
 )
-from jupyter_kernel_mgmt.kernelspec_places import interpreters
+from jupyter_kernel_mgmt.kernelspec.places import interpreters
 
 GOOD = {"argv": ["python", "-f", "{connection_file}"], "display_name": "A", "language": "a"}
 Install = Callable[..., Path]

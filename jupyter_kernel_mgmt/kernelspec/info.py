@@ -6,10 +6,10 @@ import re
 import sys
 from pathlib import Path
 
-from .kernelspec import BadKernelSpec, KernelSpec
-from .kernelspec_checks import provisioner_obstacle
-from .kernelspec_places import prefix_of
-from .launching import KernelTypeInfo
+from ..launching import KernelTypeInfo
+from .checks import provisioner_obstacle
+from .places import prefix_of
+from .reading import BadKernelSpec, KernelSpec
 
 _MINOR = re.compile(r"^version(?:_info)?\s*=\s*(\d+\.\d+)", re.MULTILINE)
 

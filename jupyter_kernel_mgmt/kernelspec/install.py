@@ -18,16 +18,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .exceptions import AlreadyInstalled, InstallError
-from .kernelspec import (
+from ..exceptions import AlreadyInstalled, InstallError
+from ..launching import InterruptMode
+from .places import administrator, jupyter_roots, kernels_directory, wrong_with_name
+from .reading import (
     KernelSpec,
     find_kernelspec,
     kernelspec_from_dict,
     no_such_kernelspec,
     read_kernelspec,
 )
-from .kernelspec_places import administrator, jupyter_roots, kernels_directory, wrong_with_name
-from .launching import InterruptMode
 
 log = logging.getLogger(__name__)
 
