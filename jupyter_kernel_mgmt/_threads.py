@@ -8,6 +8,7 @@ import asyncio
 import concurrent.futures
 import logging
 import threading
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
 from typing import TypeVar
@@ -15,6 +16,9 @@ from typing import TypeVar
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+ITEMS_TOGETHER = 0.005
+"""Seconds within which the items of a thread come together: two threads that take turns are slow."""
 
 
 async def in_thread(
@@ -56,17 +60,34 @@ async def in_thread(
 
 
 async def iterate_in_thread(iterable: Callable[[], Iterable[T]], *, name: str) -> AsyncGenerator[T, None]:
-    """The items of a blocking iterable, each as soon as it is there.
+    """The items of a blocking iterable, each as soon as it is there, or `ITEMS_TOGETHER` after others.
 
     Closing the generator, or cancelling what waits for it, makes the thread stop after its current item.
     """
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[tuple[T] | BaseException | None] = asyncio.Queue()
+    posted: deque[tuple[T] | BaseException | None] = deque()
+    taken_at = -ITEMS_TOGETHER
     wanted = True
 
+    def take() -> None:
+        nonlocal taken_at
+        taken_at = loop.time()
+        while posted:
+            arrived.put_nowait(posted.popleft())
+
+    def wake_up() -> None:
+        wait = taken_at + ITEMS_TOGETHER - loop.time()
+        if wait > 0:
+            loop.call_later(wait, take)
+        else:
+            take()
+
     def post(item: tuple[T] | BaseException | None) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(arrived.put_nowait, item)
+        posted.append(item)
+        if len(posted) == 1:  # else somebody has been told already, and takes all there are
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(wake_up)
 
     def run() -> None:
         try:

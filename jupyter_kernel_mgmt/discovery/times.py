@@ -25,19 +25,19 @@ class Times:
         None where one of them has changed since then, or just before: what was read may be from before that
         change, or from after it.
         """
-        states = {path: _state(path) for path in paths}
+        states = {name: _state(name) for name in map(os.fspath, paths)}  # paths are slow to compare
         if any(state is not None and state[0] > begun - GRANULARITY for state in states.values()):
             return None
         # What comes to be in a directory changes that; looking takes longest.
-        told = {path for path, state in states.items() if state is None and path.parent in states}
-        return cls({str(path): state for path, state in states.items() if path not in told})
+        told = {name for name, state in states.items() if state is None and os.path.dirname(name) in states}  # noqa: PTH120 - as above
+        return cls({name: state for name, state in states.items() if name not in told})
 
     def unchanged(self) -> bool:
         """Whether all of them are as they were; may block."""
         return all(_state(path) == state for path, state in self.states.items())
 
 
-def _state(path: Path | str) -> _State | None:
+def _state(path: str) -> _State | None:
     try:
         status = os.stat(path)  # noqa: PTH116 - asked hundreds of times, and twice as fast
     except OSError:
