@@ -1,4 +1,4 @@
-"""List the kernel types that can be launched here, and the providers that have a problem."""
+"""List the kernel types there are, why some cannot be launched, and the providers that have a problem."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ async def main() -> None:
     async with KernelFinder.from_entrypoints() as finder:
         search = finder.find_kernels()
         async for kernel_type, info in search:
-            print(f"{kernel_type:24} {info.language:10} {info.display_name}")
+            print(f"{kernel_type:24} {info.language:10} {info.obstacle or info.display_name}")
         for problem in search.problems:
             print("problem:", problem)
 

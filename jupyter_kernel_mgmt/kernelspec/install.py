@@ -262,13 +262,15 @@ def _copy_file(source: Path, target: Path) -> None:
 def _explained(error: OSError, kernels: Path, done: str) -> InstallError:
     """What to do where something may not be written."""
     file = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else kernels
+    if file.parent == kernels and file.name.startswith(_UNFINISHED):
+        file = kernels  # in which it could not be made
     text = f"{file}: {error.strerror or error}"
     ours = file.is_relative_to(kernels) or kernels.is_relative_to(file)
     if error.errno not in _FORBIDDEN or not ours:
         return InstallError(text)
     who = administrator(sys.platform)
     if done == "installed":
-        todo = f"install it for yourself (--user), into an environment of yours (--sys-prefix), or as {who}"
+        todo = f"install it for yourself (--user), into an environment of yours (--prefix), or as {who}"
     else:
         todo = f"it has to be {done} by whoever owns {kernels}, or by {who}"
     return InstallError(f"{text}; {todo}")

@@ -5,6 +5,7 @@ Source: How kernels work, "Kernel specs".
 
 import json
 import site
+import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,14 +85,18 @@ def find_kernelspecs(
     """Each kernelspec once, the first of a name hiding later ones; errors stand in the place of bad ones."""
     seen: set[str] = set()
     for directory in kernelspec_directories() if directories is None else directories:
-        for candidate in _candidates(directory):
-            name = candidate.name.lower()
-            if name not in seen:
-                seen.add(name)
-                try:
-                    yield read_kernelspec(candidate)
-                except BadKernelSpec as error:
-                    yield error
+        for entry in kernelspec_names(directory):
+            name, candidate = entry.lower(), directory / entry
+            if name in seen or not _holds_kernel_json(candidate):
+                continue
+            try:
+                found: KernelSpec | BadKernelSpec = read_kernelspec(candidate)
+            except BadKernelSpec as error:
+                if isinstance(error.__cause__, FileNotFoundError):  # it has just been removed
+                    continue
+                found = error
+            seen.add(name)
+            yield found
 
 
 def get_kernelspec(name: str, directories: Sequence[Path] | None = None) -> KernelSpec:
@@ -107,7 +112,7 @@ def find_kernelspec(name: str, directories: Sequence[Path] | None = None) -> Pat
     wanted = name.lower()
     for directory in kernelspec_directories() if directories is None else directories:
         for candidate in kernelspec_names(directory):
-            if candidate.lower() == wanted and (directory / candidate / "kernel.json").is_file():
+            if candidate.lower() == wanted and _holds_kernel_json(directory / candidate):
                 return directory / candidate
     raise KeyError(name)
 
@@ -173,9 +178,17 @@ def _parsed(spec: object, directory: Path) -> KernelSpec:
     )
 
 
-def _candidates(directory: Path) -> list[Path]:
-    found = [directory / name for name in kernelspec_names(directory)]
-    return [candidate for candidate in found if (candidate / "kernel.json").is_file()]
+def _holds_kernel_json(directory: Path) -> bool:
+    """Whether there is a file of that name, or may be: where one may not look, reading it will say so.
+
+    A pipe is none: reading it would never end.
+    """
+    try:
+        return stat.S_ISREG((directory / "kernel.json").stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _interrupt_mode(file: Path, spec: Mapping[str, Any]) -> InterruptMode:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +311,15 @@ def test_where_one_may_not_write_is_told_with_what_to_do(
         install_kernelspec(source, prefix=prefix)
     assert str(destination(prefix=prefix)) in str(caught.value)
     assert "Permission denied; install it for yourself (--user)" in str(caught.value)
+    monkeypatch.undo()
+
+    def full(prefix: str, dir: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(dir / f"{prefix}abc"))
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(InstallError) as caught:
+        install_kernelspec(source, prefix=prefix)
+    assert str(caught.value).startswith(f"{destination(prefix=prefix)}: Permission denied; install it")
     monkeypatch.undo()
 
     unreadable = PermissionError(errno.EACCES, "Permission denied", str(source / "logo.png"))

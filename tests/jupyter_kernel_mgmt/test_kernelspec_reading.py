@@ -131,6 +131,42 @@ def test_what_is_no_kernelspec_is_passed_over(install: Install, tmp_path: Path) 
     assert [spec.name for spec in found if isinstance(spec, KernelSpec)] == ["good"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="of links and pipes")
+def test_what_may_not_be_looked_at_hides_no_other(install: Install, tmp_path: Path) -> None:
+    """It is bad; a pipe is no file, and nobody waits for what comes out of it."""
+    odd, piped = install("odd", None), install("piped", None)
+    install("other")
+    (odd / "kernel.json").symlink_to("kernel.json")
+    os.mkfifo(piped / "kernel.json")
+    bad, other = find_kernelspecs([tmp_path / "kernels"])
+
+    assert isinstance(bad, BadKernelSpec)
+    assert (bad.name, other.name) == ("odd", "other")
+    assert "cannot be read" in str(bad)
+    with pytest.raises(BadKernelSpec, match="cannot be read"):
+        get_kernelspec("odd", [tmp_path / "kernels"])
+    with pytest.raises(KeyError):
+        get_kernelspec("piped", [tmp_path / "kernels"])
+
+
+def test_one_that_is_removed_during_the_search_is_passed_over(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if it had gone before; the one behind it is found."""
+    gone = install("x", below="a") / "kernel.json"
+    install("x", below="b")
+    read = Path.read_bytes
+
+    def removed_before(self: Path) -> bytes:
+        gone.unlink(missing_ok=True)
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", removed_before)
+    [found] = find_kernelspecs([tmp_path / "a", tmp_path / "b"])
+    assert isinstance(found, KernelSpec)
+    assert found.directory == tmp_path / "b" / "x"
+
+
 def test_getting_one_by_name_ignores_case_and_takes_the_first(install: Install, tmp_path: Path) -> None:
     """An unknown one is a `KeyError`, a bad one says what is bad."""
     install("Mixed", {**GOOD, "display_name": "first"}, below="a")
