@@ -34,7 +34,7 @@ async def shared_finder() -> AsyncGenerator[KernelFinder, None]:
 async def find_kernels(
     *, finder: KernelFinder | None = None
 ) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:
-    """All kernel types that can be launched here, as ``(kernel_type, KernelTypeInfo)``, as they are found.
+    """All kernel types there are here, as ``(kernel_type, KernelTypeInfo)``, as they are found.
 
     Problems with providers are logged; to have them as values, use `KernelFinder.find_kernels`. Cancelling a
     step ends the iteration; searches that still run end by themselves, within their time limits.

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,21 +38,21 @@ class Identity:
 
     def signal(self, number: int) -> None:
         """Signal the process and its group, which it leads. Nothing happens when it is gone."""
-        if self.is_alive():
+        if sys.platform != "win32" and self.is_alive():
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
 
     async def wait(self) -> int | None:
         """Wait for the end; the exit code where it was our child. Cancelling is safe."""
-        if hasattr(os, "pidfd_open"):
-            await self._wait_for_event()
+        if open_descriptor := getattr(os, "pidfd_open", None):
+            await self._wait_for_event(open_descriptor)
         while self.is_alive():  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(PAUSE)
         return reap(self.pid)
 
-    async def _wait_for_event(self) -> None:
+    async def _wait_for_event(self, open_descriptor: Callable[[int], int]) -> None:
         try:
-            descriptor = os.pidfd_open(self.pid)
+            descriptor = open_descriptor(self.pid)
         except OSError:  # it is gone already, or a sandbox forbids it
             return
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
@@ -87,6 +88,8 @@ def _start_time_from_ps(pid: int) -> str | None:
 
 def reap(pid: int) -> int | None:
     """The exit code of a child that has ended, negative for a signal; None for what is no child of ours."""
+    if sys.platform == "win32":
+        return None
     try:
         ended, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
