@@ -129,7 +129,7 @@ class AlreadyInstalled(InstallError):
 
     def __str__(self) -> str:
         there = f"there is a kernelspec {self.name!r} already, in {self.directory}"
-        return f"{there}; choose another name, or have it replaced"
+        return f"{there}; choose another name, or replace it (replace=True, in the command --replace)"
 
 
 class LaunchError(KernelError):
