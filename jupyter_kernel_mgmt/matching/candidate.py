@@ -71,6 +71,9 @@ class Candidate:
 
     @property
     def is_of_another_project(self) -> bool:
+        """Whether it belongs to one, by its place. What lies on Jupyter's path is for whoever works here."""
+        if self.provider in ("spec", "pyimport"):
+            return False
         return self.prefix is not None and self.near is None and project_of(self.prefix) is not None
 
     def unlike(self, hints: Hints) -> int:

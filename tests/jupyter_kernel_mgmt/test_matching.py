@@ -195,6 +195,15 @@ CASES = {
     "the usual Python goes before another project's of the same version": Case(
         asks("", "python", "3.11.2"), PYTHON3 | OTHER_PROJECT, "spec/python3", "the same language, Python"
     ),
+    "kernelspecs of the .venv that Jupyter itself runs in are for all notebooks": Case(
+        {},
+        {
+            f"spec/{name}": KernelTypeInfo(display_name=name, language="python", prefix=prefix)
+            for name, prefix in (("old", "/opt/old"), ("python3", f"{HOME}/jupyter/.venv"))
+        },
+        "spec/python3",
+        "taken for Python",
+    ),
     "two kernels of the project's environment": Case(
         {},
         VENV | environment("proj", f"{PROJECT}/.venv", kernel="xpython"),
