@@ -70,6 +70,7 @@ class KernelFinder:
             self._slots.append(Slot(accepted.id, provider=accepted))
         self._tasks: set[asyncio.Task[None]] = set()
         self._refresh: asyncio.Task[None] | None = None
+        self._closed = False
         for provider_id, count in Counter(slot.id for slot in self._slots).items():
             if count > 1:
                 raise ValueError(f"{count} providers have the id {provider_id!r}")
@@ -115,6 +116,7 @@ class KernelFinder:
 
         Kernels that were launched are not ended. May be called again; cancelling it is safe.
         """
+        self._closed = True
         self._searcher.close()
         for task in self._tasks:
             task.cancel()
@@ -137,8 +139,11 @@ class KernelFinder:
 
         What a provider found before is given again while nothing has changed of what it watches
         (`KernelProviderBase.watched`). One that did not answer in time is not asked again for half a minute.
+
+        Raises `RuntimeError` when the finder is closed.
         """
-        slots = [slot for slot in self._slots if not self._arrangement.hides_all_of(slot.id)]
+        self._check_open()
+        slots = self._shown_slots()
         search = self._searcher.new_search(len(slots), self._problems)
         for slot in slots:
             _ = self._start(self._searcher.search(slot, search), f"find-kernels-{slot.id}")
@@ -161,13 +166,12 @@ class KernelFinder:
         Every ``interval`` seconds is looked at the times of what each provider watches, and searched where
         something has changed; a provider that watches nothing is asked every ``unwatched_interval`` seconds.
         Meanwhile `find_kernels` answers at once with what was found last.
-        May be called again, for other intervals.
+
+        May be called again, for other intervals. Raises `RuntimeError` when the finder is closed.
         """
-        if self._refresh is not None:
-            self._refresh.cancel()
-        self._refresh = self._start(
-            keep_fresh(self._slots, self._searcher, interval, unwatched_interval), "refresh-kernel-types"
-        )
+        self._check_open()
+        keeping = self._keep_fresh(self._refresh, interval, unwatched_interval)
+        self._refresh = self._start(keeping, "refresh-kernel-types")
 
     def changes(self) -> Changes:
         """A stream of what is added, removed and changed from now on, as searches find it (`start_refresh`).
@@ -247,6 +251,22 @@ class KernelFinder:
         launched.kernel_type = kernel_type
         return launched
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the finder is closed")
+
+    def _shown_slots(self) -> list[Slot]:
+        return [slot for slot in self._slots if not self._arrangement.hides_all_of(slot.id)]
+
+    async def _keep_fresh(
+        self, former: "asyncio.Task[None] | None", interval: float, unwatched_interval: float
+    ) -> None:
+        """In the place of a task that did so."""
+        if former is not None:
+            former.cancel()
+            await asyncio.wait([former])
+        await keep_fresh(self._shown_slots(), self._searcher, interval, unwatched_interval)
+
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
@@ -263,7 +283,7 @@ class KernelFinder:
     async def _no_such_kernel(self, kernel_type: str, error: NoSuchKernel) -> NoSuchKernel:
         """The provider's error with the names of all providers."""
         known: list[str] = []
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, RuntimeError):  # the finder may be closed, and a kernel of it go on
             async with asyncio.timeout(NEAR_NAMES_TIMEOUT):
                 async for found, _ in self.find_kernels():
                     known.append(found)

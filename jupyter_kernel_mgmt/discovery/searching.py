@@ -22,6 +22,7 @@ class Searcher:
         self._arrangement = arrangement
         self._timeout = timeout
         self._changes: set[Changes] = set()
+        self._closed = False
 
     def new_search(self, providers: int, problems: Iterable[Problem] = ()) -> KernelSearch:
         """A search that this many providers are going to take part in."""
@@ -31,10 +32,13 @@ class Searcher:
         """What changes from now on."""
         changes = Changes(self._changes.discard)
         self._changes.add(changes)
+        if self._closed:
+            changes.close()
         return changes
 
     def close(self) -> None:
-        """End the streams of changes."""
+        """End the streams of changes, and those to come at once."""
+        self._closed = True
         for changes in list(self._changes):
             changes.close()
 

@@ -92,7 +92,8 @@ class Slot:
         """Forget what it would answer from; ``known`` stays, to compare with."""
         self._times = None
         self.silent_until = 0.0
-        await (await self.get()).refresh()
+        if self.provider is not None:
+            await self.provider.refresh()
 
     def gave_no_answer(self) -> None:
         """Do not ask again for a while."""

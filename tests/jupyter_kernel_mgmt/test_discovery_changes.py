@@ -172,6 +172,32 @@ async def test_streams_end_when_they_are_closed_and_with_the_finder(directory: P
     await finder.aclose()
     async with asyncio.timeout(GUARD):
         assert await reading is None
+        assert [change async for change in finder.changes()] == []
+
+
+async def test_a_closed_finder_searches_no_more(directory: Path) -> None:
+    """Nobody would end what it began; an unknown kernel type is still told, for kernels that go on."""
+    finder = KernelFinder([Directory(directory)])
+    await finder.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        finder.find_kernels()
+    with pytest.raises(RuntimeError, match="closed"):
+        finder.start_refresh()
+
+
+async def test_refreshing_anew_takes_the_place_of_what_was_there(directory: Path) -> None:
+    """However often, and at once; hidden providers are left alone."""
+    provider, hidden = Directory(directory), Directory(directory)
+    hidden.id = "hidden"
+    config = {"finder": {"hide": ["hidden/*"]}}
+    async with asyncio.timeout(GUARD), KernelFinder([provider, hidden], config=config) as finder:
+        changes = finder.changes()
+        await names(finder)
+        for _ in range(3):
+            finder.start_refresh(0.01)
+        (directory / "two").write_text("Two")
+        assert (await anext(changes)).kernel_type == "directory/two"
+        assert hidden.searches == 0
 
 
 async def test_what_is_hidden_makes_no_changes_and_names_are_those_shown(directory: Path) -> None:
