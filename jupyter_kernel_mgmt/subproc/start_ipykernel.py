@@ -1,12 +1,11 @@
 """A program: starts ipykernel as ``-m ipykernel_launcher`` does, sooner, and without a limit to its output.
 
-Run in an ipykernel's process, or in one that such processes are forked from. Imports nothing of this package.
+Run in an ipykernel's process, or in one that such processes are forked from, by whatever Python that has: 2.7
+or newer. Imports nothing of this package.
 
 Thousands of objects are made by its imports, and all stay: looking for garbage among them takes a twentieth
 of the start, and of each later search.
 """
-
-from __future__ import annotations
 
 import gc
 import os
@@ -22,19 +21,21 @@ from ipykernel import kernelapp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Callable  # noqa: F401 - for comments, since annotations are not in Python 2
+    from typing import Any  # noqa: F401
 
 
-def keep_all_output() -> None:
+def keep_all_output():
+    # type: () -> None
     """Have ipykernel keep what its clients have not read yet. ZMQ would keep 1,000 messages and drop others.
 
     A kernel outruns a client, and the threads between them, whenever the machine is busy.
     """
-    init: Callable[..., None] = kernelapp.IPKernelApp.init_iopub
+    init = kernelapp.IPKernelApp.init_iopub  # type: Callable[..., None]
 
-    def init_iopub(app: kernelapp.IPKernelApp, context: zmq.Context[Any]) -> None:
-        context.setsockopt(zmq.SNDHWM, 0)
+    def init_iopub(app, context):
+        # type: (kernelapp.IPKernelApp, zmq.Context[Any]) -> None
+        context.sockopts[zmq.SNDHWM] = 0
         try:
             init(app, context)
         finally:
@@ -46,7 +47,8 @@ def keep_all_output() -> None:
 keep_all_output()
 
 if __name__ == "__main__":
-    gc.freeze()
+    if hasattr(gc, "freeze"):  # from Python 3.7 on
+        gc.freeze()
     gc.enable()
     # Some look here for whether they run in a notebook.
     sys.argv[0] = kernelapp.__file__.replace(os.path.join("ipykernel", "kernelapp"), "ipykernel_launcher")  # noqa: PTH118
