@@ -12,6 +12,8 @@ from ..matching.record import read_record
 from .exceptions import NoKernelChosen
 
 _SPEC = "spec/"
+_NATIVE = f"{_SPEC}python3"
+_HERE = "pyimport/kernel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def choose_kernel(
     found = best(matches)
     missing = _missing(hints)
     if found is not None and found.clear:
-        return Choice(found.match.kernel_type, _reason(found, missing, only=len(matches) == 1))
+        return Choice(found.match.kernel_type, _reason(found, hints, missing, only=len(matches) == 1))
     if found is None:
         there_is = f"there is none for the language {hints.shown}" if hints.shown else "it names no language"
         raise NoKernelChosen(f"{missing}, and {there_is}", list(known))
@@ -66,6 +68,16 @@ def choose_kernel(
     raise NoKernelChosen(text, [*reasons], reasons=reasons)
 
 
+def kernel_by_name(kernel_type: str, known: Mapping[str, KernelTypeInfo]) -> Choice:
+    """The kernel type of this name, as Jupyter takes it: nothing near a notebook comes before it.
+
+    ``python3`` is the Python here where no kernelspec has that name.
+    """
+    if kernel_type in ("python3", _NATIVE) and _NATIVE not in known and _HERE in known:
+        return Choice(_HERE, f"no kernelspec has the name {kernel_type!r}, and this is the Python here")
+    return Choice(kernel_type, "it was asked for")
+
+
 def _missing(hints: Hints) -> str:
     if hints.guessed:
         return "the notebook names neither kernel nor language, and is taken for Python"
@@ -74,8 +86,11 @@ def _missing(hints: Hints) -> str:
     return "the notebook names no kernel"
 
 
-def _reason(found: Best, missing: str, *, only: bool) -> str:
+def _reason(found: Best, hints: Hints, missing: str, *, only: bool) -> str:
     """Where it is not the kernel that the notebook names, that is said first."""
-    if found.match.level < Level.VERSION or found.reason.startswith(missing):
+    unlike = Level.PROJECT if hints.is_telling else Level.VERSION
+    if found.match.level < unlike or found.reason.startswith(missing):
         return found.reason
+    if found.match.level < Level.VERSION:
+        return f"{missing}; {found.reason}"
     return f"{missing}; {'the only one that fits: ' if only else ''}{found.reason}"

@@ -13,7 +13,7 @@ from ..launching import KernelTypeInfo
 from ..opening import launch
 from ..pool import KernelPool
 from ..subproc.ipykernel import history_arguments
-from .choosing import Choice, choose_kernel, settled_kernel
+from .choosing import Choice, choose_kernel, kernel_by_name, settled_kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,15 @@ def launching(
     *,
     finder: KernelFinder | None = None,
     forkserver: bool = False,
+    as_jupyter: bool = False,
     startup_timeout: float = STARTUP_TIMEOUT,
 ) -> OpenKernel:
     """A kernel of its own for each run, ended with it; without ``kernel_type`` the notebook says which.
 
-    What an ipykernel runs is kept out of the user's history, and so is not written to disk cell by cell. The
-    options are those of `launch`. Raises what `launch` and `choose_kernel` do.
+    With ``as_jupyter`` a ``kernel_type`` means what `kernel_by_name` says. What an ipykernel runs is kept out
+    of the user's history, and so is not written to disk cell by cell. The options are those of `launch`.
+
+    Raises what `launch` and `choose_kernel` do.
     """
 
     @asynccontextmanager
@@ -51,6 +54,8 @@ def launching(
         known = await _look_for(wanted, finder)
         if kernel_type is None:
             choice = choose_kernel(metadata, known, path=path)
+        elif as_jupyter:
+            choice = kernel_by_name(kernel_type, known)
         else:
             choice = Choice(kernel_type, "it was asked for")
         info = known.get(choice.kernel_type)

@@ -13,6 +13,8 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from traitlets import Bool, Float, Unicode
 
+from ..matching.hints import read_hints
+from ..matching.record import read_record
 from .blocking import run_blocking
 from .exceptions import CellFailed
 from .kernels import launching
@@ -31,6 +33,9 @@ def use(config: Any) -> None:
 class ExecutePreprocessor(Preprocessor):
     """Runs the notebook's cells, on a kernel of its own in the directory of the notebook.
 
+    It is the one that nbconvert's own would take: the kernelspec that the notebook names, or ``python3``,
+    also where the notebook's project has an environment. Only what `with_kernel` has noted comes before that.
+
     ``timeout`` (None or below 0: no limit) and ``startup_timeout`` are in seconds. Raises what nbconvert's
     own does: nbclient's ``CellExecutionError``, ``CellTimeoutError`` and ``DeadKernelError``. It blocks its
     caller, with a loop in a thread of its own.
@@ -47,7 +52,11 @@ class ExecutePreprocessor(Preprocessor):
         """Run ``nb`` in place; ``resources["metadata"]["path"]`` is the kernel's directory."""
         run = NotebookRun(
             nb,
-            kernels=launching(self.kernel_name or None, startup_timeout=self.startup_timeout),
+            kernels=launching(
+                self.kernel_name or kernel_name(nb.metadata),
+                as_jupyter=True,
+                startup_timeout=self.startup_timeout,
+            ),
             options=RunOptions(
                 cwd=_directory(resources), timeout=_limit(self.timeout), allow_errors=self.allow_errors
             ),
@@ -58,6 +67,14 @@ class ExecutePreprocessor(Preprocessor):
             nb.update(error.notebook)
             raise _as_nbclient_says(error) from error
         return nb, resources
+
+
+def kernel_name(metadata: object) -> str | None:
+    """What nbconvert's own takes for a notebook; None where we know better: by a record or the language."""
+    hints = read_hints(metadata)
+    if read_record(metadata).kernel_type:
+        return None
+    return hints.name or ("python3" if hints.language == "python" else None)
 
 
 def _directory(resources: dict[str, Any] | None) -> Path | None:

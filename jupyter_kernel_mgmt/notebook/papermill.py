@@ -44,7 +44,7 @@ class Engine(EngineBase):  # type: ignore[misc]  # papermill has no types
         report = _Report(nb_man, log_output=log_output, stdout=stdout_file, stderr=stderr_file)
         run = NotebookRun(
             nb_man.nb,
-            kernels=launching(kernel_name, startup_timeout=start_timeout),
+            kernels=launching(kernel_name, as_jupyter=True, startup_timeout=start_timeout),
             options=RunOptions(timeout=execution_timeout or options.get("timeout")),
             on_progress=report.heard,
         )

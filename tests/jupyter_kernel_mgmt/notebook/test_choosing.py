@@ -7,7 +7,7 @@ import pytest
 
 from jupyter_kernel_mgmt import KernelTypeInfo, with_kernel
 from jupyter_kernel_mgmt.notebook import NoKernelChosen, choose_kernel
-from jupyter_kernel_mgmt.notebook.choosing import settled_kernel
+from jupyter_kernel_mgmt.notebook.choosing import kernel_by_name, settled_kernel
 
 PATH = Path("/home/mia/proj/a.ipynb")
 PYTHON, R = "python", "R"
@@ -160,3 +160,29 @@ def test_a_project_whose_environment_has_no_kernel_is_run_and_told() -> None:
     assert choice.kernel_type == "spec/python3"
     assert "environments/proj--python3 would be better" in choice.reason
     assert choice.reason.endswith("install ipykernel")
+
+
+def test_that_the_named_kernel_is_missing_is_said_where_the_project_has_one() -> None:
+    """Who reads the reason has asked for another kernel; a name that all have is none that is missing."""
+    project = KernelTypeInfo(display_name="x", language=PYTHON, prefix=str(PATH.parent / ".venv"))
+    types = {"environments/proj--python3": project}
+    missing = "the notebook's kernel 'gone' is not installed; it runs in the project's own environment"
+    assert choose_kernel(spec("gone", PYTHON), types, path=PATH).reason.startswith(missing)
+    assert "not installed" not in choose_kernel(spec("python3", PYTHON), types, path=PATH).reason
+
+
+@pytest.mark.parametrize(
+    ("name", "types", "chosen"),
+    [
+        ("python3", known(spec__python3=PYTHON, pyimport__kernel=PYTHON), "python3"),
+        ("python3", known(pyimport__kernel=PYTHON), "pyimport/kernel"),
+        ("spec/python3", known(pyimport__kernel=PYTHON), "pyimport/kernel"),
+        ("python3", known(spec__ir=R), "python3"),
+        ("gone", known(spec__python3=PYTHON, pyimport__kernel=PYTHON), "gone"),
+    ],
+)
+def test_by_name_python3_is_the_python_here_where_no_kernelspec_has_it(
+    name: str, types: dict[str, KernelTypeInfo], chosen: str
+) -> None:
+    """As in Jupyter; no other name stands for anything else."""
+    assert kernel_by_name(name, types).kernel_type == chosen

@@ -7,12 +7,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from jupyter_kernel_mgmt import KernelFinder, KernelPool, KernelTypeInfo, launch, with_kernel
+from jupyter_kernel_mgmt import KernelFinder, KernelPool, KernelTypeInfo, NoSuchKernel, launch, with_kernel
 from jupyter_kernel_mgmt.notebook import (
     NoKernelChosen,
     NotebookEvent,
+    NotebookRun,
     NotebookStarted,
     execute_notebook,
+    launching,
 )
 from jupyter_kernel_mgmt.testing import FakeProvider
 
@@ -121,6 +123,21 @@ async def test_what_fits_equally_well_is_listed_with_reasons(tmp_path: Path) -> 
         caught.value
     )
     assert not environments.launches
+
+
+@pytest.mark.parametrize("as_jupyter", [True, False])
+async def test_only_as_in_jupyter_python3_is_the_python_here(as_jupyter: bool) -> None:
+    """Who asks for a kernelspec otherwise gets that one or none."""
+    here = FakeProvider(id="pyimport", names=["kernel"])
+    async with KernelFinder([FakeProvider(id="spec", names=["ir"]), here]) as finder, asyncio.timeout(GUARD):
+        kernels = launching("python3", finder=finder, as_jupyter=as_jupyter)
+        run = NotebookRun(notebook(), kernels=kernels)
+        if as_jupyter:
+            await run.execute()
+        else:
+            with pytest.raises(NoSuchKernel):
+                await run.execute()
+    assert bool(here.launches) is as_jupyter
 
 
 async def test_one_source_of_kernels_is_enough() -> None:
