@@ -8,7 +8,7 @@ from pathlib import Path
 from ..launching import KernelTypeInfo
 from .candidate import LANGUAGES, Candidate, dotted
 from .hints import USUAL, Hints, Version
-from .record import KernelRecord
+from .record import KernelRecord, portable_title
 
 
 class Level(IntEnum):
@@ -73,6 +73,8 @@ def judge(
     """What speaks for a kernel type; None if nothing does."""
     one = Candidate.of(kernel_type, info, path)
     relation = record.relation(kernel_type, one.prefix, path)
+    if relation != "none" and _is_outdated(hints, one, path, known):
+        relation = "none"
     if relation == "exact":
         return Judged(Level.EXACT, (), "the notebook was last given exactly this kernel")
     if "/" in hints.name and hints.name == kernel_type:
@@ -102,6 +104,20 @@ def judge(
             reason = f"its environment has the name {environment!r} that the notebook gives"
         return Judged(Level.NAMED, order, reason + one.version_note(hints))
     return _by_place_or_language(hints, one, known, is_base=environment is not None)
+
+
+def _is_outdated(
+    hints: Hints, one: Candidate, path: Path | None, known: Mapping[str, KernelTypeInfo]
+) -> bool:
+    """Whether the display name means another environment that is there, and not the noted one.
+
+    VS Code calls each kernel ``python3`` and writes the environment into the display name alone.
+    """
+    own = ("", one.info.display_name.strip(), portable_title(one.kernel_type, one.info))
+    if hints.title in own or not one.environments.isdisjoint(hints.environments):
+        return False
+    others = (Candidate.of(kernel_type, info, path) for kernel_type, info in known.items())
+    return any(not other.environments.isdisjoint(hints.environments) for other in others)
 
 
 def _by_place_or_language(

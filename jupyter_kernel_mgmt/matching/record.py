@@ -63,7 +63,7 @@ def read_record(metadata: object) -> KernelRecord:
     """What is noted, as long as it holds; never raises.
 
     Once another tool has put another name into the kernelspec, its user has chosen another kernel, and
-    ours counts no more. A display name alone does not end it: Jupyter writes its own whenever it saves.
+    ours counts no more. A display name alone does not end it here: Jupyter writes its own whenever it saves.
     """
     noted = part(metadata, KEY)
     if text(noted, "kernelspec_name") != text(part(metadata, "kernelspec"), "name"):
@@ -90,7 +90,7 @@ def with_kernel(
     """
     noted = deepcopy(_as_dict(metadata))
     name = portable_name(kernel_type, info)
-    noted["kernelspec"] = {"display_name": _portable_title(kernel_type, info) or name, "name": name}
+    noted["kernelspec"] = {"display_name": portable_title(kernel_type, info) or name, "name": name}
     if info.language:
         noted["kernelspec"]["language"] = info.language
     told = text(part(noted, "language_info"), "name")
@@ -140,7 +140,7 @@ def hash_of(prefix: PurePath) -> str:
     return hashlib.sha256(spelled).hexdigest()[:_HASH_LENGTH]
 
 
-def _portable_title(kernel_type: str, info: KernelTypeInfo) -> str:
+def portable_title(kernel_type: str, info: KernelTypeInfo) -> str:
     """Without the path by which an environment is told from others of its name."""
     if kernel_type.startswith("spec/"):
         return info.display_name.strip()

@@ -691,3 +691,27 @@ def test_what_is_written_back_makes_the_next_match_exact(
     found = next(match for match in matches if match.level is Level.EXACT)
     assert found.kernel_type == kernel_type
     assert found is matches[0] or not found.launchable
+
+
+@pytest.mark.parametrize(
+    ("title", "chosen"),
+    [
+        ("ml (3.11.4)", "environments/ml--python3"),
+        ("gone (3.11.4)", "environments/proj--python3"),
+        ("Python 3 (ipykernel)", "environments/proj--python3"),
+        ("Python 3.11 (.venv)", "environments/proj--python3"),
+    ],
+)
+def test_who_chooses_another_environment_by_its_display_name_ends_the_record(title: str, chosen: str) -> None:
+    """As VS Code does, which calls all kernels python3; Jupyter's own display name is no choice."""
+    known = {
+        f"environments/{name}--python3": KernelTypeInfo(
+            display_name=f"Python 3.11 ({name})", language="python", prefix=prefix
+        )
+        for name, prefix in {"proj": f"{HOME}/proj/.venv", "ml": "/opt/conda/envs/ml"}.items()
+    }
+    path = Path(f"{HOME}/proj/a.ipynb")
+    recorded = "environments/proj--python3"
+    metadata = with_kernel({}, recorded, known[recorded], path=path)
+    metadata["kernelspec"]["display_name"] = title
+    assert match_notebook(metadata, known, path=path)[0].kernel_type == chosen
