@@ -101,6 +101,8 @@ def odd_about(spec: "KernelSpec") -> list[str]:
 def _install(arguments: argparse.Namespace) -> "KernelSpec":
     from ..kernelspec.install import install_kernelspec, install_kernelspec_from_values
 
+    if arguments.prefix is not None and not arguments.prefix:
+        raise UsageError("--prefix takes a directory, and it is empty")
     where: dict[str, Any] = {
         "user": arguments.user,
         "prefix": sys.prefix if arguments.sys_prefix else arguments.prefix,

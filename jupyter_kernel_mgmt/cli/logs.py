@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .terminal import lines
+
 
 def set_up_logging(*, debug: bool) -> None:
     """To stderr: errors in a line each, or with ``debug`` everything."""
@@ -29,4 +31,4 @@ class OneLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        return f"jupyter-kernels: {record.getMessage()}"
+        return f"jupyter-kernels: {lines(record.getMessage())}"

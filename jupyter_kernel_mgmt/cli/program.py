@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from .. import __version__
 from .exit_codes import ExitCode, epilog, for_error
 from .logs import set_up_logging
+from .terminal import lines
 
 COMMANDS = ("list", "run", "exec", "launch", "console", "install", "remove", "doctor")
 """The subcommands: each is the module of that name here, and has what `Command` asks for."""
@@ -120,8 +121,8 @@ class UsageError(Exception):
 
 
 def say(text: str) -> None:
-    """A message to whoever called the program, on stderr."""
-    print(f"jupyter-kernels: {text}", file=sys.stderr, flush=True)
+    """A message to whoever called the program, on stderr: its lines, as other people's texts may be in it."""
+    print(f"jupyter-kernels: {lines(text)}", file=sys.stderr, flush=True)
 
 
 def _drop_stdout() -> None:

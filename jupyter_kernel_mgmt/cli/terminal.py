@@ -34,6 +34,11 @@ def one_line(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
+def lines(text: str) -> str:
+    """Text of several lines without escape sequences and other control characters, as `one_line`."""
+    return "\n".join(map(one_line, plain(text).expandtabs().split("\n")))
+
+
 def console(stream: TextIO | None = None) -> "Console":
     """A rich console for stdout or another stream."""
     from rich.console import Console

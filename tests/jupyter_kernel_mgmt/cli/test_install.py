@@ -91,6 +91,7 @@ def test_into_this_pythons_prefix(source: Path, tmp_path: Path, monkeypatch: pyt
         (["{source}", "--user", "--language", "x"], 2, "--language goes with --argv"),
         (["{source}", "--user", "--display-name", "x"], 2, "--display-name goes with --argv"),
         (["{source}", "--user", "--name", "x", "--argv", "x"], 2, "not both"),
+        (["{source}", "--prefix", ""], 2, "--prefix takes a directory"),
         (["--user", "--argv", "x"], 2, "and --name"),
         (["--user", "--name", "x", "--argv"], 2, "needs a command"),
         (["--user", "--name", "x", "-e", "A", "--argv", "x"], 2, "--env takes NAME=VALUE"),

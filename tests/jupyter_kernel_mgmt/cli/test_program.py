@@ -165,3 +165,15 @@ def test_global_completion_takes_the_command(check: list[str]) -> None:
     what = check[1].format(script=script, module="jupyter_kernel_mgmt.cli")
     command = [sys.executable, "-m", f"argcomplete.{check[0]}", what]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_messages_have_no_escape_sequences_of_other_people(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as those in the last output of a kernel that died; its lines stay."""
+    failing = Failing(NoSuchKernel("a", searched=["b\x1b]0;title\x07\nc\x1b[2J"]))
+    monkeypatch.setattr(program, "load", lambda name: failing)
+    assert main(["list"]) == 3
+    errors = capsys.readouterr().err
+    assert "b\nc" in errors
+    assert "\x1b" not in errors

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from jupyter_kernel_mgmt.cli.terminal import console, has_colour, one_line, plain, suited
+from jupyter_kernel_mgmt.cli.terminal import console, has_colour, lines, one_line, plain, suited
 
 RED = "\x1b[31mred\x1b[39m"
 
@@ -44,6 +44,11 @@ def test_colours_can_be_declined(name: str, value: str, monkeypatch: pytest.Monk
 def test_escape_sequences_of_all_kinds_are_taken_out(text: str) -> None:
     """Colours, links, titles, movements."""
     assert plain(text) == "red"
+
+
+def test_lines_have_no_control_characters_either() -> None:
+    """But stay lines."""
+    assert lines("a\x1b]0;title\x07\n\tb\x07\x9b2J") == "a\n        b  2J"
 
 
 def test_one_line_has_no_control_characters() -> None:
