@@ -1,5 +1,6 @@
 """What `check_provider` asks of finding: names, and what they come with."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,25 @@ async def _search(provider: KernelProviderBase) -> dict[str, KernelTypeInfo]:
             f"let find_kernels() yield a KernelTypeInfo beside {name!r}, not a {type(info).__name__}",
         )
         require(info.display_name, f"give the kernel type {name!r} a display_name: users choose by it")
+        _check_info(name, info)
         found[name] = info
     return found
+
+
+def _check_info(name: str, info: KernelTypeInfo) -> None:
+    """What others take apart is of the type that it is said to be of."""
+    argv: object = info.argv
+    require(
+        isinstance(argv, Sequence)
+        and not isinstance(argv, str)
+        and all(isinstance(part, str) for part in argv),
+        f"give the kernel type {name!r} an argv that is a sequence of texts, not {argv!r}",
+    )
+    for field in ("language", "language_version", "prefix", "obstacle"):
+        value: object = getattr(info, field)
+        require(
+            isinstance(value, str), f"give the kernel type {name!r} a {field} that is text, not {value!r}"
+        )
 
 
 async def _give_up_search(provider: KernelProviderBase) -> None:

@@ -46,8 +46,12 @@ async def check_provider(
     params = dict(launch_params or {})
     await _check_unknown_name(adapted, timeout)
     for other, info in types.items():
-        if info.obstacle and other != name:
+        if info.obstacle:
             await _check_obstacle(adapted, other, info, timeout)
+    if name in types and types[name].obstacle:
+        raise AssertionError(
+            f"name another type as kernel_name: {name!r} has an obstacle, {types[name].obstacle}"
+        )
     await check_launches(
         lambda request: adapted.launch(name, request),
         params,

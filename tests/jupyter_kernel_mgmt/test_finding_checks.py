@@ -264,3 +264,38 @@ async def test_a_promise_that_a_blocking_provider_breaks_is_named() -> None:
 
     with pytest.raises(AssertionError, match=r"raise NoSuchKernel from resources\(\)"):
         await check_provider(Blocking(), timeout=20)
+
+
+async def test_an_obstacle_is_checked_also_of_the_type_that_is_named() -> None:
+    """What can be launched has none, and what cannot is none to be checked with."""
+
+    class Launches(FakeProvider):
+        def find_kernels(self) -> Any:
+            yield "kernel", KernelTypeInfo(display_name="K", language="x", obstacle="it needs R: install it")
+
+    with pytest.raises(AssertionError, match="give 'kernel' no obstacle"):
+        await check_provider(Launches(), kernel_name="kernel", timeout=20)
+    provider = FakeProvider(names=["broken", "kernel"], obstacles=OBSTACLES)
+    with pytest.raises(AssertionError, match="'broken' has an obstacle, it needs R"):
+        await check_provider(provider, kernel_name="broken", timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("argv", "python -m x"),
+        ("argv", None),
+        ("argv", (Path("python"),)),
+        ("prefix", Path("/x")),
+        ("language", None),
+    ],
+)
+async def test_what_is_told_of_a_type_has_the_right_types(field: str, value: Any) -> None:
+    """Others take it apart."""
+
+    class Odd(FakeProvider):
+        def find_kernels(self) -> Any:
+            yield "kernel", KernelTypeInfo(**{"display_name": "K", "language": "x", field: value})
+
+    with pytest.raises(AssertionError, match=f"give the kernel type 'kernel' an? {field} that is"):
+        await check_provider(Odd(), timeout=20)
