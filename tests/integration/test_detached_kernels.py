@@ -225,3 +225,25 @@ async def test_the_code_in_its_description_runs(world: World, python_process: Ca
     assert output.splitlines() == ["42", "ended by SIGKILL"]
     assert list((world.runtime / "detached").iterdir()) == []
     shutil.rmtree(world.runtime / "detached")
+
+
+async def test_a_record_that_names_another_kernels_directory_does_it_no_harm(
+    provider: "DetachedProvider",
+) -> None:
+    """It is neither adopted nor found, and what is there stays."""
+    async with asyncio.timeout(GUARD):
+        one = await provider.launch("python", LaunchRequest(kernel_id="one"))
+        other = await provider.launch("python", LaunchRequest(kernel_id="other"))
+        try:
+            record = json.loads(json.dumps(one.to_dict()))
+            home = provider.directory / record["manager"]["home"]
+            record["manager"]["home"] = other.manager.home.name
+            with pytest.raises(LaunchError, match="another directory"):
+                await provider.adopt(record)
+            record["manager"]["started"] = "long ago"
+            (home / "record.json").write_text(json.dumps(record))
+            assert [kernel.kernel_id for kernel in provider.find_running()] == ["other"]
+            assert other.manager.home.exists()
+        finally:
+            await one.manager.aclose()
+            await other.manager.aclose()

@@ -83,6 +83,8 @@ class DetachedProvider(jkm.KernelProviderBase):
             try:
                 record = read_private(file)
                 process, home, _ = self._parse(record)
+                if home != file.parent:
+                    continue
                 kernel_id, kernel_type = str(record["kernel_id"]), str(record["kernel_type"])
             except (OSError, ValueError):  # it has just ended, or is none of ours
                 continue
@@ -95,6 +97,12 @@ class DetachedProvider(jkm.KernelProviderBase):
         process, home, info = self._parse(record)
         if not process.is_alive():
             raise jkm.LaunchError(f"kernel {record['kernel_id']} has ended and cannot be adopted")
+        try:
+            noted = read_private(home / "record.json").get("manager")
+        except (OSError, ValueError):
+            noted = None
+        if noted != record["manager"]:  # the directory goes with the process, so it must be that one's
+            raise jkm.LaunchError(f"kernel {record['kernel_id']} has another directory than its record says")
         manager = DetachedManager(record["kernel_id"], process, home, owned=False)
         launched = jkm.Launched(
             connection_info=info, connection_file=home / "connection.json", manager=manager
