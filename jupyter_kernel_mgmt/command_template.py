@@ -24,8 +24,11 @@ from .launch_parameters import OPTION, LaunchParameters, as_text
 
 _PLACE = r"(?P<dollar>\$)?\{(?P<owned>parameters\.)?(?P<name>[A-Za-z0-9_.-]+)\}"
 _IN_ARGUMENT = re.compile(_PLACE)
-# "$$" is a dollar, and a variable just before a place must not grow by what is filled in.
-_IN_VARIABLE = re.compile(rf"\$\$|(?:\$(?P<before>[_A-Za-z][_A-Za-z0-9]*))?{_PLACE}", re.ASCII)
+# "$$" is a dollar, and a variable just before a place must not grow by what is filled in; nor may a place
+# within "${" make one.
+_IN_VARIABLE = re.compile(
+    rf"\$\$|(?P<open>\$)(?=\{{[_A-Za-z0-9]*\{{)|(?:\$(?P<before>[_A-Za-z][_A-Za-z0-9]*))?{_PLACE}", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ class _Filling:
 
         def replace(match: re.Match[str]) -> str:
             name = self._parameter(match) if _is_place(match) else None
+            if match["open"] is not None:
+                return "$$"
             if name is None:
                 return match[0]
             if variable.upper() == "PATH":

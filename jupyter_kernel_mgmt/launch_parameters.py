@@ -137,8 +137,8 @@ class LaunchParameters:
         where = "its schema does not limit" if self._schema_of(name) is not None else "no schema limits"
         return (
             f"{name!r} is refused: {where} its text (by type, enum, const, format or a pattern '^…$'), and "
-            "it may reach a command; allow_unconstrained_parameters, an option of the provider 'spec' "
-            "(allow_unconstrained of a launcher), allows it"
+            "it may reach a command; allow_unconstrained_parameters, an option of the providers "
+            "'spec' and 'environments' (allow_unconstrained of a launcher), allows it"
         )
 
     def _explain(self, error: Exception, given: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+from .._regular_files import read_regular
 from ..launching import KernelTypeInfo
 from .checks import provisioner_obstacle
 from .places import prefix_of
@@ -50,7 +51,7 @@ def language_version(spec: KernelSpec, prefix: Path | None) -> str:
     if spec.command()[0] == sys.executable:
         return platform.python_version()
     try:
-        text = (prefix / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+        text = read_regular(prefix / "pyvenv.cfg").decode("utf-8", "replace")
     except OSError:
         return ""
     found = _MINOR.search(text)
@@ -71,4 +72,4 @@ def read_resource(directory: Path, filename: str) -> bytes:
     """The content of one of them, by exactly its name. Raises `FileNotFoundError`."""
     if filename not in resource_names(directory):
         raise FileNotFoundError(filename)
-    return (directory / filename).read_bytes()
+    return read_regular(directory / filename)

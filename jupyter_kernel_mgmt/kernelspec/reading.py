@@ -14,6 +14,7 @@ from typing import Any
 
 from jupyter_core.paths import jupyter_path
 
+from .._regular_files import read_regular
 from ..exceptions import NoSuchKernel
 from ..launching import InterruptMode
 from .places import KERNEL_NAME, PYTHON, interpreters, owner, stands_for
@@ -87,7 +88,7 @@ def find_kernelspecs(
     for directory in kernelspec_directories() if directories is None else directories:
         for entry in kernelspec_names(directory):
             name, candidate = entry.lower(), directory / entry
-            if name in seen or not _holds_kernel_json(candidate):
+            if name in seen or not holds_kernel_json(candidate):
                 continue
             try:
                 found: KernelSpec | BadKernelSpec = read_kernelspec(candidate)
@@ -112,7 +113,7 @@ def find_kernelspec(name: str, directories: Sequence[Path] | None = None) -> Pat
     wanted = name.lower()
     for directory in kernelspec_directories() if directories is None else directories:
         for candidate in kernelspec_names(directory):
-            if candidate.lower() == wanted and _holds_kernel_json(directory / candidate):
+            if candidate.lower() == wanted and holds_kernel_json(directory / candidate):
                 return directory / candidate
     raise KeyError(name)
 
@@ -137,7 +138,7 @@ def read_kernelspec(directory: Path) -> KernelSpec:
     """Read the kernelspec in a directory. Raises `BadKernelSpec`, naming file and field."""
     file = directory / "kernel.json"
     try:
-        return kernelspec_from_dict(json.loads(file.read_bytes()), directory)
+        return kernelspec_from_dict(json.loads(read_regular(file)), directory)
     except OSError as error:
         raise BadKernelSpec(f"{file} cannot be read: {error.strerror}", directory=directory) from error
     except BadKernelSpec:
@@ -178,7 +179,7 @@ def _parsed(spec: object, directory: Path) -> KernelSpec:
     )
 
 
-def _holds_kernel_json(directory: Path) -> bool:
+def holds_kernel_json(directory: Path) -> bool:
     """Whether there is a file of that name, or may be: where one may not look, reading it will say so.
 
     A pipe is none: reading it would never end.

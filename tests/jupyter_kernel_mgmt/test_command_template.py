@@ -79,6 +79,11 @@ def test_places_in_the_command_are_filled_in(
         ("$${level}", {"level": 1}, "$$1"),
         ("$HOME{level}$X", {"level": "Y"}, "${HOME}Y$X"),
         ("$HOME{other}", {"level": "Y"}, "$HOME{other}"),
+        # nor does it become the name of one
+        ("${{level}}", {"level": "HOME"}, "$${HOME}"),
+        ("${{parameters.level}}", {"level": "HOME"}, "$${HOME}"),
+        ("${HO{level}}", {"level": "ME"}, "$${HOME}"),
+        ("${HOME}{level}", {"level": "ME"}, "${HOME}ME"),
         ("{connection_file}", {}, "{connection_file}"),
         ('{"json": {"a": [1]}}', {"level": 1}, '{"json": {"a": [1]}}'),
     ],
@@ -88,7 +93,10 @@ def test_places_in_the_environment_are_filled_in(text: str, params: Mapping[str,
     assert filled(["k"], params, {"A": text})[1] == {"A": expected}
 
 
-@given(st.text("$AB{}_ab", max_size=12), st.text("$AB{}_", max_size=6))
+@given(
+    st.text("$AB{}_ab", max_size=12),
+    st.text("$AB{}_", max_size=6),
+)
 def test_no_value_becomes_a_variable_or_joins_one(text: str, value: str) -> None:
     """What stands in the environment is the value itself, between what the author's text gives."""
     template = string.Template(filled(["k"], {"x": value}, {"V": f"{text}|{{x}}|$A{{parameters.x}}"})[1]["V"])

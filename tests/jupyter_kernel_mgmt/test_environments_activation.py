@@ -1,7 +1,11 @@
 """What activating changes."""
 
 import json
+import os
+import sys
 from pathlib import Path
+
+import pytest
 
 from jupyter_kernel_mgmt.providers.environments.activation import (
     activation,
@@ -117,6 +121,23 @@ def test_what_is_no_such_file_sets_nothing(tmp_path: Path) -> None:
 
     assert environment_variables(tmp_path) == {}
     assert environment_variables(tmp_path / "none") == {}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="of pipes")
+def test_nobody_waits_for_a_pipe(tmp_path: Path) -> None:
+    """It sets nothing."""
+    (tmp_path / "conda-meta").mkdir()
+    os.mkfifo(tmp_path / "conda-meta" / "state")
+
+    assert environment_variables(tmp_path) == {}
+
+
+def test_what_no_variable_can_be_is_left_out(tmp_path: Path) -> None:
+    """No process could be started with it."""
+    content = {"A=B": "1", "C\0": "1", "": "1", "D": "x\0y", "E": "\ud800", "F": "1"}
+    write(tmp_path / "etc" / "conda" / "env_vars.d" / "a.json", json.dumps(content))
+
+    assert environment_variables(tmp_path) == {"F": "1"}
 
 
 def test_variables_of_the_environment_that_is_left_go_with_it(tmp_path: Path) -> None:

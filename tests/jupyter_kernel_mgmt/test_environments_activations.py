@@ -94,3 +94,18 @@ async def test_where_there_are_no_scripts_no_shell_runs(tmp_path: Path) -> None:
     changes = await Activations().changes(environment(tmp_path / "v"), {"PATH": "/bin"}, timeout=0.000001)
 
     assert changes["VIRTUAL_ENV"] == str(tmp_path / "v")
+
+
+async def test_who_waits_for_another_waits_no_longer_than_told(one: Environment) -> None:
+    """The other may have more time, and goes on."""
+    write(script_of(one.prefix), "while :; do sleep 1; done")
+    activations = Activations()
+    first = asyncio.create_task(activations.changes(one, VARIABLES, timeout=20))
+    await asyncio.sleep(0)
+
+    with pytest.raises(LaunchError, match="another launch that activates"):
+        await activations.changes(one, VARIABLES, timeout=0.01)
+
+    assert not first.done()
+    first.cancel()
+    await asyncio.wait([first])

@@ -1,11 +1,11 @@
 """The kernels inside of an environment."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from jupyter_kernel_mgmt.kernelspec import BadKernelSpec
 from jupyter_kernel_mgmt.providers.environments.contents import InnerKernel, kernels_inside
 from jupyter_kernel_mgmt.providers.environments.disk import Disk
 from jupyter_kernel_mgmt.providers.environments.environment import Environment
@@ -17,9 +17,7 @@ IPYKERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
 def inside(one: Environment) -> list[InnerKernel]:
-    found = list(kernels_inside(one, Disk()))
-    assert not [item for item in found if isinstance(item, BadKernelSpec)]
-    return [item for item in found if isinstance(item, InnerKernel)]
+    return list(kernels_inside(one, Disk()))
 
 
 def of_venv(prefix: Path) -> Environment:
@@ -189,15 +187,37 @@ def test_a_foreign_provisioner_is_an_obstacle(tmp_path: Path) -> None:
     assert near.obstacle == ""
 
 
-def test_a_bad_kernelspec_is_told_and_hides_nothing(tmp_path: Path) -> None:
-    """The kernel that needs none is there."""
+def test_a_bad_kernelspec_is_told_and_hides_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The kernel that needs none is there, and is the only one of its name."""
     venv(tmp_path, ipykernel="7.1.0")
     kernelspec(tmp_path, "python3", [])
-    bad, kernel = kernels_inside(of_venv(tmp_path), Disk())
+    [kernel] = inside(of_venv(tmp_path))
 
-    assert isinstance(bad, BadKernelSpec)
-    assert isinstance(kernel, InnerKernel)
+    assert (kernel.name, kernel.obstacle) == ("python3", "")
+    assert "argv must be a list" in caplog.text
+
+
+def test_a_bad_kernelspec_is_found_with_what_is_wrong(tmp_path: Path) -> None:
+    """So that it can be shown among the others, which it does not hide."""
+    venv(tmp_path, ipykernel="7.1.0")
+    directory = kernelspec(tmp_path, "Odd", [])
+    kernel, bad = inside(of_venv(tmp_path))
+
     assert kernel.name == "python3"
+    assert (bad.name, bad.title, bad.language, bad.argv) == ("odd", "odd", "", ())
+    assert bad.obstacle.startswith(f"{directory / 'kernel.json'}: argv must be a list")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="of links and pipes")
+def test_what_is_no_kernel_json_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe is none, as elsewhere; a link that leads nowhere is a bad one."""
+    venv(tmp_path, ipykernel="7.1.0")
+    for name in ("piped", "odd"):
+        (kernelspec(tmp_path, name, []) / "kernel.json").unlink()
+    os.mkfifo(tmp_path / "share" / "jupyter" / "kernels" / "piped" / "kernel.json")
+    (tmp_path / "share" / "jupyter" / "kernels" / "odd" / "kernel.json").symlink_to("kernel.json")
+
+    assert [kernel.name for kernel in inside(of_venv(tmp_path))] == ["python3", "odd"]
 
 
 def test_the_search_looks_at_what_would_change_its_answer(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def test_what_is_set_counts() -> None:
         ({"kinds": ["anaconda"]}, ValueError, "kinds: 'anaconda' is none; there are conda, "),
         ({"shell_timeout": "3"}, TypeError, "shell_timeout: it must be a number"),
         ({"shell_timeout": True}, TypeError, "shell_timeout: it must be a number"),
+        ({"allow_unconstrained_parameters": 1}, TypeError, "allow_unconstrained_parameters: it must be true"),
         ({"shell_timeout": 0}, ValueError, "shell_timeout: it must be more than 0"),
         ({"shell_timeout": float("inf")}, ValueError, "shell_timeout: "),
         ({"shell_timeout": float("nan")}, ValueError, "shell_timeout: "),

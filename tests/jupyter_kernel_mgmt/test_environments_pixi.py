@@ -91,3 +91,11 @@ async def test_it_is_part_of_the_activation(tmp_path: Path) -> None:
 
     write(manifest, "")
     assert "ROOT" not in await activations.changes(one, variables, timeout=20)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="of pipes")
+def test_nobody_waits_for_a_pipe(tmp_path: Path) -> None:
+    """It is no manifest."""
+    os.mkfifo(tmp_path / "pixi.toml")
+
+    assert project_activation(tmp_path, "default") == ProjectActivation()

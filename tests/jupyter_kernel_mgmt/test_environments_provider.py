@@ -14,7 +14,7 @@ from jupyter_kernel_mgmt import KernelTypeInfo, LaunchError, LaunchRequest, NoSu
 from jupyter_kernel_mgmt.exceptions import NoSuchResource
 from jupyter_kernel_mgmt.providers.environments import EnvironmentsProvider
 
-from ._environments import conda, kernelspec, places, venv, write
+from ._environments import conda, kernelspec, places, program, venv, write
 
 IPYKERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
@@ -143,6 +143,33 @@ async def test_one_with_an_obstacle_is_refused_at_once(tmp_path: Path) -> None:
     assert "-m pip install ipykernel" in info.obstacle
 
 
+async def test_a_bad_kernelspec_is_refused_with_what_is_wrong(tmp_path: Path) -> None:
+    """It is found with the same text."""
+    spec = kernelspec(venv(tmp_path / ".venvs" / "a", ipykernel="7.1.0"), "odd", [])
+    one = provider(tmp_path)
+    info = (await found(one))["a--odd"]
+
+    assert (info.display_name, info.prefix) == ("odd (a, venv)", str(tmp_path / ".venvs" / "a"))
+    assert info.obstacle.startswith(f"{spec / 'kernel.json'}: ")
+    with pytest.raises(LaunchError) as caught:
+        await one.launch("a--odd", LaunchRequest())
+    assert str(caught.value) == f"odd (a, venv): {info.obstacle}"
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_unconstrained_parameters_are_the_applications_choice(tmp_path: Path, allowed: bool) -> None:
+    """Where they are allowed the launch gets as far as a program that is not there any more."""
+    argv = [str(program(tmp_path / "gone")), "{text}"]
+    kernelspec(venv(tmp_path / ".venvs" / "a"), "x", argv, metadata={"parameters": {"text": {}}})
+    one = provider(tmp_path, allow_unconstrained_parameters=allowed)
+    request = LaunchRequest(launch_params={"text": "x"}, cwd=tmp_path / "none")
+
+    with pytest.raises(LaunchError if allowed else Unsupported) as caught:
+        await one.launch("a--x", request)
+
+    assert ("the working directory" if allowed else "'text' is refused") in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["a--python4", "b--python3", "a", "--", "", "../a--python3"])
 async def test_an_unknown_name_is_refused_with_those_there_are(tmp_path: Path, name: str) -> None:
     """And where was looked."""
@@ -190,7 +217,8 @@ async def test_files_of_kernelspecs_are_given(tmp_path: Path) -> None:
 
     assert await one.resources("a--python3") == ("kernel.json", "logo.svg")
     assert await one.resource("a--python3", "logo.svg") == b"<svg/>"
-    for name in ("none", "../python3/logo.svg", "..", ""):
+    (spec / "link").symlink_to(write(tmp_path / "elsewhere"))
+    for name in ("none", "link", "../python3/logo.svg", "..", ""):
         with pytest.raises(NoSuchResource):
             await one.resource("a--python3", name)
     with pytest.raises(NoSuchKernel):

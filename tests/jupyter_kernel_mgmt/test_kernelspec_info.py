@@ -122,3 +122,11 @@ def test_links_and_pipes_are_no_resources(tmp_path: Path) -> None:
     for name in ("logo.png", "pipe", "../secret", "LOGO.png"):
         with pytest.raises(FileNotFoundError):
             read_resource(directory, name)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="of pipes")
+def test_nobody_waits_for_a_pipe(tmp_path: Path) -> None:
+    """No version is told then."""
+    os.mkfifo(tmp_path / "pyvenv.cfg")
+
+    assert language_version(spec(str(tmp_path / "bin" / "python")), tmp_path) == ""

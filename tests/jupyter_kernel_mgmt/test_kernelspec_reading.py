@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_kernel_mgmt._regular_files import read_regular
 from jupyter_kernel_mgmt.kernelspec import (
     BadKernelSpec,
     KernelSpec,
@@ -19,6 +20,7 @@ from jupyter_kernel_mgmt.kernelspec import (
     kernelspec_from_dict,
     no_such_kernelspec,
     read_kernelspec,
+    reading,
 )
 from jupyter_kernel_mgmt.kernelspec.places import interpreters
 
@@ -147,6 +149,8 @@ def test_what_may_not_be_looked_at_hides_no_other(install: Install, tmp_path: Pa
         get_kernelspec("odd", [tmp_path / "kernels"])
     with pytest.raises(KeyError):
         get_kernelspec("piped", [tmp_path / "kernels"])
+    with pytest.raises(BadKernelSpec, match="no regular file"):
+        read_kernelspec(piped)
 
 
 def test_one_that_is_removed_during_the_search_is_passed_over(
@@ -155,13 +159,12 @@ def test_one_that_is_removed_during_the_search_is_passed_over(
     """As if it had gone before; the one behind it is found."""
     gone = install("x", below="a") / "kernel.json"
     install("x", below="b")
-    read = Path.read_bytes
 
-    def removed_before(self: Path) -> bytes:
+    def removed_before(file: Path) -> bytes:
         gone.unlink(missing_ok=True)
-        return read(self)
+        return read_regular(file)
 
-    monkeypatch.setattr(Path, "read_bytes", removed_before)
+    monkeypatch.setattr(reading, "read_regular", removed_before)
     [found] = find_kernelspecs([tmp_path / "a", tmp_path / "b"])
     assert isinstance(found, KernelSpec)
     assert found.directory == tmp_path / "b" / "x"

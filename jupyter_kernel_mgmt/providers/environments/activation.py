@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..._regular_files import read_regular
 from .environment import Environment
 from .layout import script_directories
 
@@ -120,7 +121,7 @@ def _names(directory: Path, suffix: str) -> list[Path]:
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_bytes())
+        content = json.loads(read_regular(file))
     except (OSError, ValueError, RecursionError):  # not there, or somebody else's mistake
         return {}
     return content if isinstance(content, dict) else {}
@@ -132,5 +133,14 @@ def _texts(content: object) -> dict[str, str | None]:
     return {
         str(name): None if value == UNSET else str(value)
         for name, value in content.items()
-        if isinstance(value, str | int | float) and name
+        if isinstance(value, str | int | float) and _can_be(str(name), str(value))
     }
+
+
+def _can_be(name: str, value: str) -> bool:
+    """Whether a process can have such a variable."""
+    try:
+        os.fsencode(name + value)
+    except UnicodeEncodeError:
+        return False
+    return bool(name) and "=" not in name and "\0" not in name + value

@@ -2,12 +2,14 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
 from ..._threads import in_thread
+from ...exceptions import LaunchError
 from ...subproc.environment import changed
 from .activation import Changes, activation, activation_scripts, variable_files
 from .environment import Environment
@@ -48,10 +50,13 @@ class Activations:
     ) -> Changes:
         """What activating changes in these variables. Those who ask at the same time share the work.
 
-        A shell runs only where packages of conda have scripts, for ``timeout`` seconds at most. Raises
-        `LaunchError` where these fail. Cancelling leaves nothing behind; who else waits begins anew.
+        A shell runs only where packages of conda have scripts. That and waiting for others take ``timeout``
+        seconds at most. Raises `LaunchError` where these fail. Cancelling leaves nothing behind; who else
+        waits begins anew.
         """
-        async with self._locks.setdefault(environment.prefix, asyncio.Lock()):
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        async with self._turn(environment, timeout):
             read = await in_thread(lambda: _read(environment, variables), name="read-activation")
             known = self._computed.get(environment.prefix)
             if known is not None and known == _Computed(environment, variables, read.times, known.changes):
@@ -59,9 +64,27 @@ class Activations:
             changes = dict(read.changes)
             if read.scripts:
                 active = changed(variables, changes)
-                changes |= await changes_of_scripts(read.scripts, active, timeout=timeout)
+                changes |= await changes_of_scripts(read.scripts, active, timeout=max(end - loop.time(), 0))
             self._computed[environment.prefix] = _Computed(environment, dict(variables), read.times, changes)
             return changes
+
+    @asynccontextmanager
+    async def _turn(self, environment: Environment, timeout: float) -> AsyncIterator[None]:
+        """One after the other, by prefix. Whose turn comes at once need not have time for it."""
+        lock = self._locks.setdefault(environment.prefix, asyncio.Lock())
+        if not lock.locked():
+            await lock.acquire()
+        else:
+            try:
+                async with asyncio.timeout(timeout):
+                    await lock.acquire()
+            except TimeoutError:
+                text = f"another launch that activates {environment.prefix} did not end within {timeout:g} s"
+                raise LaunchError(text) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def forget(self) -> None:
         """Compute all anew."""

@@ -1,5 +1,6 @@
 """The kernels inside of an environment: by kernelspecs, by packages, or not yet. Reads files only."""
 
+import logging
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...kernelspec import KERNEL_NAME, BadKernelSpec, KernelSpec, read_kernelspec
+from ...kernelspec.reading import holds_kernel_json
 from ...launching import InterruptMode
 from ...subproc.ipykernel import START_IPYKERNEL, own_arguments
 from . import conda
@@ -26,6 +28,8 @@ from .layout import (
     what_is_wrong,
     with_path_files,
 )
+
+log = logging.getLogger(__name__)
 
 PYTHON, R = "python3", "ir"
 """The kernels that need no kernelspec, by the names that theirs would have."""
@@ -58,17 +62,22 @@ class InnerKernel:
     obstacle: str = ""
 
 
-def kernels_inside(environment: Environment, disk: Disk) -> Iterator[InnerKernel | BadKernelSpec]:
-    """Each kernel, launchable or not: those of kernelspecs first; errors stand in the place of bad ones."""
+def kernels_inside(environment: Environment, disk: Disk) -> Iterator[InnerKernel]:
+    """Each kernel, launchable or not: those of kernelspecs first, what is bad of these last.
+
+    A bad kernelspec's obstacle is what is wrong with it; it hides no kernel of its name.
+    """
     python = _Python.of(environment, disk)
     languages: set[str] = set()
     names: set[str] = set()
+    bad: list[BadKernelSpec] = []
     has_ipykernel = False
     for directory in _kernelspecs(environment.prefix, disk):
         try:
             spec = read_kernelspec(directory)
         except BadKernelSpec as error:
-            yield error
+            if not isinstance(error.__cause__, FileNotFoundError):  # it has just been removed
+                bad.append(error)
             continue
         if spec.name not in names:
             kernel = _of_spec(spec, environment, python, disk)
@@ -77,9 +86,19 @@ def kernels_inside(environment: Environment, disk: Disk) -> Iterator[InnerKernel
             has_ipykernel = has_ipykernel or own_arguments(kernel.argv) is not None
             yield kernel
     if python is not None and PYTHON not in names and not has_ipykernel:
-        yield from python.kernels(environment, languages)
+        for kernel in python.kernels(environment, languages):
+            names.add(kernel.name)
+            yield kernel
     if "r" not in languages and R not in names:
-        yield from _r(environment, disk)
+        for kernel in _r(environment, disk):
+            names.add(kernel.name)
+            yield kernel
+    for unusable in bad:
+        if unusable.name in names:
+            log.warning("A kernelspec is skipped: %s", unusable)
+        else:
+            names.add(unusable.name)
+            yield _of_bad(unusable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +159,26 @@ def ipykernel_metadata(version: str) -> dict[str, Any]:
 def _kernelspecs(prefix: Path, disk: Disk) -> Iterator[Path]:
     directory = prefix.joinpath(*KERNELS)
     for name in disk.names(directory):
-        if KERNEL_NAME.fullmatch(name) and disk.exists(directory / name / "kernel.json"):
+        if KERNEL_NAME.fullmatch(name) and _is_kernelspec(directory / name, disk):
             yield directory / name
+
+
+def _is_kernelspec(directory: Path, disk: Disk) -> bool:
+    disk.looked.add(directory / "kernel.json")
+    return holds_kernel_json(directory)
+
+
+def _of_bad(error: BadKernelSpec) -> InnerKernel:
+    """What is known of a kernelspec that cannot be used: its name, and why."""
+    return InnerKernel(
+        name=error.name,
+        title=error.name,
+        language="",
+        version="",
+        argv=(),
+        directory=error.directory,
+        obstacle=str(error),
+    )
 
 
 def _of_spec(spec: KernelSpec, environment: Environment, python: _Python | None, disk: Disk) -> InnerKernel:

@@ -1,7 +1,10 @@
 """`Disk`: reading files and directories, and remembering where was looked."""
 
 import os
+import stat
 from pathlib import Path
+
+from ..._regular_files import read_regular
 
 LARGEST = 1 << 20
 """Bytes of a file that are read, at most: those read here are small, unless something is wrong."""
@@ -37,9 +40,12 @@ class Disk:
         return os.path.exists(path)  # noqa: PTH110 - unlike pathlib's it raises for no path at all
 
     def is_file(self, path: Path) -> bool:
-        """Whether a file is there, or a link to one."""
+        """Whether a file is there; a link is none, wherever it leads."""
         self.looked.add(path)
-        return os.path.isfile(path)  # noqa: PTH113 - unlike pathlib's it raises for no path at all
+        try:
+            return stat.S_ISREG(path.lstat().st_mode)
+        except (OSError, ValueError):
+            return False
 
     def real(self, path: Path) -> str:
         """The path without links, to tell what is the same."""
@@ -52,7 +58,6 @@ class Disk:
         """The content; empty for what cannot be read."""
         self.looked.add(file)
         try:
-            with file.open("rb") as opened:
-                return opened.read(LARGEST).decode("utf-8", "replace")
+            return read_regular(file, LARGEST).decode("utf-8", "replace")
         except (OSError, ValueError):
             return ""

@@ -11,6 +11,8 @@ from .environment import KINDS, Kind
 SHELL_TIMEOUT = 30.0
 """Seconds that the activation scripts of one environment have, unless told otherwise."""
 
+_UNCONSTRAINED = "allow_unconstrained_parameters"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -22,22 +24,27 @@ class Options:
     ``kinds``         the kinds of environments that are shown, of `KINDS`; by default all
     ``shell_timeout`` seconds that activation scripts have
     ================  ==================================================================================
+
+    ``allow_unconstrained_parameters`` allows launch parameters whose text no schema limits: it is for
+    applications whose users may run any command anyway.
     """
 
     roots: tuple[Path, ...] = ()
     projects: tuple[Path, ...] = ()
     kinds: tuple[Kind, ...] = KINDS
     shell_timeout: float = SHELL_TIMEOUT
+    allow_unconstrained_parameters: bool = False
 
 
 def read_options(config: Mapping[str, Any]) -> Options:
     """The options of a mapping. Raises `ValueError` or `TypeError`, beginning with the option's name."""
-    refuse_options(config, ("roots", "projects", "kinds", "shell_timeout"))
+    refuse_options(config, ("roots", "projects", "kinds", "shell_timeout", _UNCONSTRAINED))
     return Options(
         roots=_directories("roots", config.get("roots", ())),
         projects=_directories("projects", config.get("projects", ())),
         kinds=_kinds(config.get("kinds", KINDS)),
         shell_timeout=_seconds("shell_timeout", config.get("shell_timeout", SHELL_TIMEOUT)),
+        allow_unconstrained_parameters=_truth(_UNCONSTRAINED, config.get(_UNCONSTRAINED, False)),
     )
 
 
@@ -72,3 +79,9 @@ def _seconds(name: str, value: object) -> float:
     if not 0 < value < float("inf"):
         raise ValueError(f"{name}: it must be more than 0 and finite, not {value!r}")
     return float(value)
+
+
+def _truth(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: it must be true or false, not {value!r}")
+    return value

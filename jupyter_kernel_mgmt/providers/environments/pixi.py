@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..._regular_files import read_regular
+
 MANIFESTS = ("pixi.toml", "pyproject.toml")
 
 _TARGETS = {"linux": ("unix", "linux"), "darwin": ("unix", "osx"), "win32": ("win",)}
@@ -53,7 +55,7 @@ def project_activation(
 def _manifest(project: Path) -> Mapping[str, Any]:
     for file in manifests(project):
         try:
-            content = tomllib.loads(file.read_text(encoding="utf-8"))
+            content = tomllib.loads(read_regular(file).decode())
         except (OSError, ValueError, RecursionError):  # not there, or somebody else's mistake
             continue
         found = content if file.name == "pixi.toml" else _table(_table(content, "tool"), "pixi")

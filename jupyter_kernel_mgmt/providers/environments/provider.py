@@ -1,6 +1,5 @@
 """`EnvironmentsProvider`: kernel types from the environments of a user, a machine and a project."""
 
-import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -8,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..._regular_files import read_regular
 from ..._threads import in_thread, iterate_in_thread
 from ...exceptions import LaunchError, NoSuchKernel, NoSuchResource
-from ...kernelspec import BadKernelSpec
 from ...launching import KernelTypeInfo, Launched, LaunchRequest
 from ...providerbase import KernelProviderBase
 from ...subproc import SubprocessLauncher
@@ -23,8 +22,6 @@ from .naming import Named, candidates, named
 from .options import Options, read_options
 from .places import Places
 from .survey import survey
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +94,7 @@ class EnvironmentsProvider(KernelProviderBase):
             metadata=kernel.metadata,
             protocol_version=kernel.protocol_version,
             helpers=self._helpers,
+            allow_unconstrained=self._options.allow_unconstrained_parameters,
             fields={"resource_dir": str(kernel.directory or ""), "prefix": prefix},
         )
         return await launcher.launch(request)
@@ -124,10 +122,7 @@ class EnvironmentsProvider(KernelProviderBase):
         places, disk = self._now(), Disk()
         for one in self._environments(places, disk):
             for kernel in kernels_inside(one.environment, disk):
-                if isinstance(kernel, BadKernelSpec):
-                    log.warning("A kernelspec is skipped: %s", kernel)
-                else:
-                    yield one.kernel_type(kernel.name), _info(one, kernel)
+                yield one.kernel_type(kernel.name), _info(one, kernel)
         self._looked = _Looked(places, frozenset(disk.looked))
 
     def _get(self, name: str) -> tuple[Named, InnerKernel]:
@@ -135,13 +130,12 @@ class EnvironmentsProvider(KernelProviderBase):
         environments = self._environments(places, disk)
         for one, wanted in candidates(environments, name):
             for kernel in kernels_inside(one.environment, disk):
-                if isinstance(kernel, InnerKernel) and kernel.name == wanted:
+                if kernel.name == wanted:
                     return one, kernel
         known = [
             one.kernel_type(kernel.name)
             for one in environments
             for kernel in kernels_inside(one.environment, disk)
-            if isinstance(kernel, InnerKernel)
         ]
         raise NoSuchKernel(name, known=known, searched=[str(one.environment.prefix) for one in environments])
 
@@ -150,7 +144,7 @@ class EnvironmentsProvider(KernelProviderBase):
         if kernel.directory is None or filename not in kernel.resources:  # no path leads elsewhere
             raise NoSuchResource(f"{self.id}/{name}", filename)
         try:
-            return (kernel.directory / filename).read_bytes()
+            return read_regular(kernel.directory / filename)
         except OSError as error:
             raise NoSuchResource(f"{self.id}/{name}", filename) from error
 
