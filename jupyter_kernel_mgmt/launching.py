@@ -1,5 +1,6 @@
 """Plain values between applications and providers: what is asked for, and what comes back."""
 
+import inspect
 import os
 import re
 import signal
@@ -232,3 +233,14 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def not_launched(result: object) -> str:
+    """What is wrong with the result of a ``launch()``; empty for a `Launched`. A coroutine is closed."""
+    if isinstance(result, Launched):
+        return ""
+    kind = f"a {type(result).__name__}"
+    if inspect.iscoroutine(result):
+        result.close()
+        kind += ": await it, in a launch() that is async"
+    return f"return a Launched from launch(), not {kind}"

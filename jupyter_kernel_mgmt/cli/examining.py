@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from ..discovery import KernelFinder, Problem
 from ..discovery.entry_points import installed_providers
+from ..exceptions import BadConfiguration
 from ..kernelspec import BadKernelSpec, KernelSpec, find_kernelspecs, kernelspec_directories
 from ..kernelspec.install import unfinished
 from ..subproc.place import runtime_directory
@@ -40,7 +41,10 @@ def check_providers(names: Sequence[str], problems: Sequence[Problem], kernels: 
         todo = "python -m pip install --force-reinstall jupyter-kernel-mgmt"
         findings.append(Finding("error", "providers", what, todo))
     for problem in problems:
-        todo = "reinstall or remove the package it comes from; --debug shows the traceback"
+        if isinstance(problem.error, BadConfiguration):
+            todo = "correct the option; what options there are, the provider's documentation says"
+        else:
+            todo = "reinstall or remove the package it comes from; --debug shows the traceback"
         findings.append(Finding("error", f"provider {problem.provider!r}", problem.text, todo))
     if names and not kernels:
         todo = "install a kernel; one for Python: python -m pip install ipykernel"

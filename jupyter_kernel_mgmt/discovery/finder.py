@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..exceptions import BadConfiguration, NoSuchKernel, NoSuchProvider
-from ..launching import Launched, LaunchRequest, RunningKernel
+from ..exceptions import BadConfiguration, LaunchError, NoSuchKernel, NoSuchProvider
+from ..launching import Launched, LaunchRequest, RunningKernel, not_launched
 from ..matching import Match, match_notebook
 from ..providerbase import BlockingProviderBase, KernelProviderBase
 from .arrangement import Arrangement
@@ -193,6 +193,8 @@ class KernelFinder:
             launched = await provider.launch(name, request)
         except NoSuchKernel as error:
             raise await self._no_such_kernel(kernel_type, error) from None
+        if wrong := not_launched(launched):
+            raise LaunchError(f"provider {provider_id!r} is broken: {wrong}")
         launched.kernel_type = f"{provider_id}/{name}"
         return launched
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..exceptions import Unsupported
 from ..kernel import Kernel
-from ..launching import Launched, LaunchRequest
+from ..launching import Launched, LaunchRequest, not_launched
 from ..managerbase import KernelManagerBase
 from ._promises import require, within
 from ._residue import Residue
@@ -50,10 +50,8 @@ async def _check_launched(launch: Launch, params: dict[str, Any], timeout: float
     request = LaunchRequest(launch_params=params)
     launched = await launch(request)
     try:
-        require(
-            isinstance(launched, Launched),
-            f"return a Launched from launch(), not a {type(launched).__name__}",
-        )
+        wrong = not_launched(launched)
+        require(not wrong, wrong)
         manager = launched.manager
         require(manager is not None, "give Launched a manager: the kernel is ours to end")
         assert manager is not None, "it was just required"

@@ -16,6 +16,7 @@ from jupyter_kernel_mgmt import (
     Launched,
     LaunchError,
     LaunchRequest,
+    NoSuchKernel,
     Unsupported,
 )
 from jupyter_kernel_mgmt.testing import (
@@ -279,6 +280,18 @@ class WrongError(Provider):
         return await super().launch(name, request)
 
 
+class ForgetsToAwait(BlockingProviderBase):
+    id = "forgets"
+
+    def find_kernels(self) -> list[tuple[str, KernelTypeInfo]]:
+        return [("kernel", KernelTypeInfo(display_name="Kernel", language="x"))]
+
+    def launch(self, name: str, request: LaunchRequest) -> Launched:
+        if name != "kernel":
+            raise NoSuchKernel(name)
+        return asyncio.sleep(0)  # type: ignore[return-value]
+
+
 class ReturnsManager(Provider):
     async def launch(self, name: str, request: LaunchRequest) -> Launched:
         launched = await super().launch(name, request)
@@ -374,6 +387,7 @@ class NotCancellable(Provider):
         (LaunchesAnything, r"NoSuchKernel from launch\(\) for an unknown name; it launched"),
         (WrongError, "for an unknown name, not LaunchError"),
         (ReturnsManager, r"return a Launched from launch\(\), not a FakeManager"),
+        (ForgetsToAwait, r"not a coroutine: await it, in a launch\(\) that is async"),
         (OtherId, "give the manager the kernel_id of the request"),
         (OneProcessAKernel, "let each launch have a process of its own"),
         (NoManager, "give Launched a manager"),

@@ -598,6 +598,21 @@ async def test_a_launch_knows_the_type_that_it_is_of() -> None:
         await launched.manager.aclose()
 
 
+async def test_a_provider_that_launches_something_else_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what it returned, and what to do about a coroutine."""
+
+    async def launch(name: str, request: LaunchRequest) -> object:
+        return asyncio.sleep(0)
+
+    provider = FakeProvider(id="fake", names=["kernel"])
+    monkeypatch.setattr(provider, "launch", launch)
+    async with KernelFinder([provider]) as finder:
+        with pytest.raises(
+            LaunchError, match=r"'fake' is broken: return a Launched .* not a coroutine: await it"
+        ):
+            await finder.launch("fake/kernel", LaunchRequest())
+
+
 async def test_a_provider_that_gave_no_answer_is_not_waited_for_again_and_again() -> None:
     """Until it is refreshed; its launches are not concerned."""
     asked = 0

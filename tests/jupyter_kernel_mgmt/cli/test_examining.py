@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from jupyter_kernel_mgmt import BadConfiguration
 from jupyter_kernel_mgmt.cli.examining import as_text, check_providers, show
 from jupyter_kernel_mgmt.cli.findings import Finding
 from jupyter_kernel_mgmt.cli.versions import Versions
@@ -40,6 +41,14 @@ def test_providers_that_fail_are_told() -> None:
     problems = [Problem("x", "ImportError: no")]
     (finding,) = check_providers(["spec", "x"], problems, 1)
     assert (finding.severity, finding.where, finding.what) == ("error", "provider 'x'", "ImportError: no")
+    assert finding.todo.startswith("reinstall or remove the package")
+
+
+def test_a_wrong_option_is_no_reason_to_reinstall() -> None:
+    """It is to be corrected."""
+    error = BadConfiguration("providers.x.sise", "there is no such option")
+    (finding,) = check_providers(["x"], [Problem("x", str(error), error)], 1)
+    assert finding.todo.startswith("correct the option")
 
 
 def test_nothing_to_launch_is_an_error() -> None:
