@@ -20,6 +20,9 @@ T = TypeVar("T")
 ITEMS_TOGETHER = 0.005
 """Seconds within which the items of a thread come together: two threads that take turns are slow."""
 
+ITEMS_AHEAD = 1000
+"""Items that a thread may be ahead of the loop, which has other work too."""
+
 
 async def in_thread(
     function: Callable[[], T], *, abandoned: Callable[[T], None] | None = None, name: str = "blocking-call"
@@ -62,19 +65,24 @@ async def in_thread(
 async def iterate_in_thread(iterable: Callable[[], Iterable[T]], *, name: str) -> AsyncGenerator[T, None]:
     """The items of a blocking iterable, each as soon as it is there, or `ITEMS_TOGETHER` after others.
 
-    Closing the generator, or cancelling what waits for it, makes the thread stop after its current item.
+    Closing the generator, or cancelling what waits for it, makes the thread stop after its current item. One
+    that is `ITEMS_AHEAD` of the loop waits.
     """
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[tuple[T] | BaseException | None] = asyncio.Queue()
     posted: deque[tuple[T] | BaseException | None] = deque()
+    room = threading.Event()
     taken_at = -ITEMS_TOGETHER
     wanted = True
 
     def take() -> None:
         nonlocal taken_at
         taken_at = loop.time()
-        while posted:
+        for _ in range(len(posted)):  # and no more: a quick thread would keep the loop here
             arrived.put_nowait(posted.popleft())
+        room.set()
+        if posted:
+            wake_up()
 
     def wake_up() -> None:
         wait = taken_at + ITEMS_TOGETHER - loop.time()
@@ -95,6 +103,9 @@ async def iterate_in_thread(iterable: Callable[[], Iterable[T]], *, name: str) -
                 if not wanted:
                     return
                 post((item,))
+                room.clear()
+                if len(posted) >= ITEMS_AHEAD and wanted:  # looked at after clear: no set is missed
+                    room.wait()
         except BaseException as error:  # noqa: BLE001 - carried over to the task that waits
             post(_for_the_loop(error))
         else:
@@ -108,13 +119,20 @@ async def iterate_in_thread(iterable: Callable[[], Iterable[T]], *, name: str) -
             yield item[0]
     finally:
         wanted = False
+        room.set()
 
 
 def _for_the_loop(error: BaseException) -> Exception:
-    """The error itself; but a plug-in's SystemExit must not end a loop, and with it the whole program."""
-    if isinstance(error, Exception):
+    """The error itself; but a plug-in's SystemExit must not end a loop, and with it the whole program.
+
+    Nor may its StopIteration be lost: no future takes that.
+    """
+    if isinstance(error, StopIteration):
+        wrapped = RuntimeError(f"it raised {error!r}")
+    elif isinstance(error, Exception):
         return error
-    wrapped = RuntimeError(f"it wanted to end the program: {error!r}")
+    else:
+        wrapped = RuntimeError(f"it wanted to end the program: {error!r}")
     wrapped.__cause__ = error
     return wrapped
 

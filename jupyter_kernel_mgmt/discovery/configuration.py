@@ -15,6 +15,7 @@
 Source: Jupyter's configuration path (``jupyter --paths``); the first file that has an option wins.
 """
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ class Configuration:
             files = [Path(directory) / FILE_NAME for directory in jupyter_config_path()]
         merged = cls()
         for file in files:
-            if file.is_file():
+            if os.path.isfile(file):  # noqa: PTH113 - never raises, as where the directory is closed to us
                 merged._add(cls(file=file))
         return merged
 

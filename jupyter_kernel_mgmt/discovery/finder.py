@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from .configuring import as_configuration, configure
 from .entry_points import installed_providers
 from .names import split_kernel_type
 from .refreshing import INTERVAL, UNWATCHED_INTERVAL, keep_fresh
-from .search import KernelSearch, Problem, iterate
+from .search import KernelSearch, Problem, as_exceptions, iterate
 from .searching import Searcher
 from .slots import Slot, accept
 
@@ -35,6 +35,9 @@ NEAR_NAMES_TIMEOUT = 1.0
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that providers have for closing."""
+
+CANCEL_TIMEOUT = 1.0
+"""Seconds that those have for ending which are cancelled since they took longer."""
 
 
 class KernelFinder:
@@ -112,7 +115,7 @@ class KernelFinder:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End searches that still run and close the providers, within `CLOSE_TIMEOUT`.
+        """End searches that still run and close the providers, within `CLOSE_TIMEOUT` and `CANCEL_TIMEOUT`.
 
         Kernels that were launched are not ended. May be called again; cancelling it is safe.
         """
@@ -124,12 +127,16 @@ class KernelFinder:
         ending: list[asyncio.Task[Any]] = [*closing, *self._tasks]
         try:
             # Not a gather: cancelling one ends what has not begun.
-            await _ended(ending)
+            late = await _ended(ending)
         except asyncio.CancelledError:
             for task in ending:
                 task.cancel()
             await _ended(ending)
             raise
+        else:
+            for task in late:
+                task.cancel()
+            await _ended(late, CANCEL_TIMEOUT)
         finally:
             for task in ending:
                 task.cancel()
@@ -146,7 +153,8 @@ class KernelFinder:
         slots = self._shown_slots()
         search = self._searcher.new_search(len(slots), self._problems)
         for slot in slots:
-            _ = self._start(self._searcher.search(slot, search), f"find-kernels-{slot.id}")
+            task = self._start(self._searcher.search(slot, search), f"find-kernels-{slot.id}")
+            task.add_done_callback(lambda _: search.end_one())  # also if it never begins
         return search
 
     async def refresh(self) -> None:
@@ -165,7 +173,8 @@ class KernelFinder:
 
         Every ``interval`` seconds is looked at the times of what each provider watches, and searched where
         something has changed; a provider that watches nothing is asked every ``unwatched_interval`` seconds.
-        Meanwhile `find_kernels` answers at once with what was found last.
+        Meanwhile `find_kernels` answers at once with what was found last by one that watches something,
+        unless its last search failed.
 
         May be called again, for other intervals. Raises `RuntimeError` when the finder is closed.
         """
@@ -230,14 +239,15 @@ class KernelFinder:
         """
         for slot in self._slots:
             try:
-                async with asyncio.timeout(self.search_timeout):
-                    provider = await slot.get()
-                    found = [kernel async for kernel in iterate(provider.find_running())]
+                with as_exceptions():
+                    async with asyncio.timeout(self.search_timeout):
+                        provider = await slot.get()
+                        found = [_of_finder(kernel) async for kernel in iterate(provider.find_running())]
             except Exception:  # of somebody else's provider
                 log.warning("Provider %r could not say what is running", slot.id, exc_info=True)
                 continue
             for kernel in found:
-                yield replace(kernel, record={**kernel.record, "kernel_type": kernel.kernel_type})
+                yield kernel
 
     async def adopt(self, record: Mapping[str, Any]) -> Launched:
         """Take up a kernel that runs, from what `Launched.to_dict` or `find_running` gave.
@@ -292,13 +302,22 @@ class KernelFinder:
         return NoSuchKernel(kernel_type, known=known, searched=error.searched)
 
 
-async def _ended(tasks: "list[asyncio.Task[Any]]") -> None:
-    """Wait for tasks, but not for ever, and log what went wrong in them."""
+def _of_finder(kernel: RunningKernel) -> RunningKernel:
+    """With its type in the record, which the finder needs to adopt it."""
+    return replace(kernel, record={**kernel.record, "kernel_type": kernel.kernel_type})
+
+
+async def _ended(
+    tasks: "Collection[asyncio.Task[Any]]", seconds: float | None = None
+) -> "set[asyncio.Task[Any]]":
+    """Wait for tasks, but not for ever, and log what went wrong in them; returns those that are late."""
     if not tasks:
-        return
-    done, late = await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
+        return set()
+    seconds = CLOSE_TIMEOUT if seconds is None else seconds
+    done, late = await asyncio.wait(tasks, timeout=seconds)
     if late:
-        log.warning("Providers did not close within %s s", CLOSE_TIMEOUT)
+        log.warning("Providers did not close within %s s", seconds)
     for task in done:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("A provider could not be closed: %s", error, exc_info=error)
+    return late

@@ -27,8 +27,9 @@ async def keep_fresh(
 async def _keep_one_fresh(slot: Slot, searcher: Searcher, interval: float, unwatched_interval: float) -> None:
     try:
         while True:
-            await searcher.search(slot, searcher.new_search(1), look=True)
-            slot.kept_fresh = True
+            search = searcher.new_search(1)
+            await searcher.search(slot, search, look=True)
+            slot.kept_fresh = not search.problems  # else those who ask would not hear of them
             await asyncio.sleep(interval if slot.is_watched else unwatched_interval)
             if not slot.is_watched and slot.known is not None:
                 await searcher.refresh(slot)

@@ -1,7 +1,8 @@
 """`KernelSearch`: one search under way, and what went wrong in it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -72,6 +73,20 @@ class KernelSearch:
         self._running -= 1
         if not self._running:
             self._found.put_nowait(None)
+
+
+@contextmanager
+def as_exceptions() -> Iterator[None]:
+    """What somebody else's code raises as an `Exception`, also a cancellation that nobody here asked for."""
+    try:
+        yield
+    except (Exception, GeneratorExit, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        raise RuntimeError(f"it raised {error!r}, which is no Exception") from error
 
 
 def iterate_found(provider: KernelProviderBase) -> AsyncGenerator[tuple[str, KernelTypeInfo], None]:

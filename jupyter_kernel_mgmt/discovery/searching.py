@@ -5,11 +5,12 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
+from weakref import WeakSet
 
 from ..launching import KernelTypeInfo
 from .arrangement import Arrangement
 from .changes import Changes, differences
-from .search import KernelSearch, Problem, iterate_found
+from .search import KernelSearch, Problem, as_exceptions, iterate_found
 from .slots import Slot
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ class Searcher:
     def __init__(self, arrangement: Arrangement, timeout: float) -> None:
         self._arrangement = arrangement
         self._timeout = timeout
-        self._changes: set[Changes] = set()
+        self._changes: WeakSet[Changes] = WeakSet()  # what nobody reads any more must not fill up
         self._closed = False
 
     def new_search(self, providers: int, problems: Iterable[Problem] = ()) -> KernelSearch:
@@ -45,8 +46,9 @@ class Searcher:
     async def refresh(self, slot: Slot) -> None:
         """Have a provider forget what it found; what goes wrong is logged."""
         try:
-            async with asyncio.timeout(self._timeout):
-                await slot.refresh()
+            with as_exceptions():
+                async with asyncio.timeout(self._timeout):
+                    await slot.refresh()
         except Exception:  # of somebody else's provider
             log.warning("Provider %r could not be refreshed", slot.id, exc_info=True)
 
@@ -61,12 +63,11 @@ class Searcher:
                 text = f"gave no answer within {self._timeout:g} s, and is asked again in {left:.0f} s"
                 search.report(Problem(slot.id, text))
             else:
-                await self._search_in_time(slot, search, look=look)
+                with as_exceptions():
+                    await self._search_in_time(slot, search, look=look)
         except Exception as error:  # of somebody else's provider
             log.warning("Provider %r failed", slot.id, exc_info=error)
             search.report(Problem(slot.id, f"{type(error).__name__}: {error}", error))
-        finally:
-            search.end_one()
 
     async def _search_in_time(self, slot: Slot, search: KernelSearch, *, look: bool) -> None:
         limit = asyncio.timeout(self._timeout)
@@ -85,14 +86,13 @@ class Searcher:
             for name, info in known.items():
                 search.add(f"{slot.id}/{name}", info)
             return
-        begun, found = time.time_ns(), dict[str, KernelTypeInfo]()
+        begun, number, found = time.time_ns(), slot.begin(), dict[str, KernelTypeInfo]()
         async with aclosing(iterate_found(await slot.get())) as items:
             async for name, info in items:
                 _check(name, info)
                 found[name] = info
                 search.add(f"{slot.id}/{name}", info)
-        before = slot.known
-        await slot.remember(found, begun)
+        before = await slot.remember(found, begun, number)
         if before is not None and self._changes:
             for change in differences(self._arranged(slot, before), self._arranged(slot, found)):
                 for changes in self._changes:

@@ -27,8 +27,7 @@ class Slot:
 
     ``known`` is what its last complete search found, None before; ``is_watched`` whether it can be told from
     files that this has changed, and ``kept_fresh`` whether somebody looks at them all the time;
-    ``silent_until`` the time of
-    `time.monotonic` until which it is not asked again, since it did not answer.
+    ``silent_until`` the time of `time.monotonic` until which it is not asked again, since it did not answer.
     """
 
     def __init__(
@@ -48,6 +47,9 @@ class Slot:
         self._load = load
         self._configure = configure
         self._times: Times | None = None
+        self._begun = 0
+        self._kept = 0
+        self._forgotten = 0
         self._loading: asyncio.Task[KernelProviderBase] | None = None
 
     async def get(self) -> KernelProviderBase:
@@ -55,6 +57,7 @@ class Slot:
         if self.provider is None:
             if self._loading is None or self._loading.done():
                 self._loading = asyncio.create_task(self._load_provider(), name=f"load-provider-{self.id}")
+                self._loading.add_done_callback(_look_at_error)  # those who waited may have given up
             return await asyncio.shield(self._loading)
         return self.provider
 
@@ -77,23 +80,44 @@ class Slot:
             return known
         return known if await in_thread(times.unchanged, name=f"look-{self.id}") else None
 
-    async def remember(self, found: dict[str, KernelTypeInfo], begun: int) -> None:
-        """Keep the result of a search that began at this time (`time.time_ns`)."""
+    def begin(self) -> int:
+        """The number of a search that begins now."""
+        self._begun += 1
+        return self._begun
+
+    async def remember(
+        self, found: dict[str, KernelTypeInfo], begun: int, number: int
+    ) -> dict[str, KernelTypeInfo] | None:
+        """Keep the result of a search with this number that began at this time (`time.time_ns`).
+
+        Returns what was known until then. The result of one that began after it stays; one that began before
+        a `refresh` is only there to compare with.
+        """
         provider = await self.get()
 
         def look() -> tuple[bool, Times | None]:
             watched = provider.watched()
+            if isinstance(watched, str | bytes):
+                raise TypeError(f"it watches {watched!r}, where paths are due")
             return watched is not None, None if watched is None else Times.of(watched, begun)
 
-        self.is_watched, self._times = await in_thread(look, name=f"watch-{self.id}")
-        self.known = found
+        is_watched, times = await in_thread(look, name=f"watch-{self.id}")
+        if number < self._kept:
+            return found
+        before = self.known
+        self.is_watched, self.known, self._kept = is_watched, found, number
+        self._times = times if number > self._forgotten else None
+        return before
 
     async def refresh(self) -> None:
         """Forget what it would answer from; ``known`` stays, to compare with."""
-        self._times = None
+        self._forget()
         self.silent_until = 0.0
         if self.provider is not None:
-            await self.provider.refresh()
+            try:
+                await self.provider.refresh()
+            finally:
+                self._forget()  # a search meanwhile may have been answered from what the provider kept
 
     def gave_no_answer(self) -> None:
         """Do not ask again for a while."""
@@ -109,6 +133,9 @@ class Slot:
             if self.provider is not None:
                 await self.provider.aclose()
 
+    def _forget(self) -> None:
+        self._times, self._forgotten = None, self._begun
+
     async def _load_provider(self) -> KernelProviderBase:
         assert self._load is not None, "a slot has a provider or a way to load one"
         load = self._load
@@ -119,6 +146,11 @@ class Slot:
             self._configure(provider)
         self.provider = provider
         return provider
+
+
+def _look_at_error(task: "asyncio.Task[KernelProviderBase]") -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 def accept(provider: AnyProvider) -> KernelProviderBase:

@@ -1,8 +1,10 @@
 """A stream of kernel types that come, go and change."""
 
 import asyncio
+import gc
 import os
 import time
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -210,3 +212,101 @@ async def test_what_is_hidden_makes_no_changes_and_names_are_those_shown(directo
         (directory / "two").write_text("Two")
         assert await names(finder) == ["directory/one", "directory/two"]
         assert await anext(changes) == KernelTypeChange("added", "directory/two", info("Renamed"))
+
+
+class Gated(KernelProviderBase):
+    """The first search finds nothing, the others each what they are let to find, when they are let."""
+
+    id = "gated"
+
+    def __init__(self, *, watches: bool = False) -> None:
+        self.gates: list[asyncio.Future[list[str]]] = []
+        self.begun = asyncio.Semaphore(0)
+        self.watches = watches
+
+    async def find_kernels(self) -> Any:
+        gate = asyncio.get_running_loop().create_future()
+        self.gates.append(gate)
+        self.begun.release()
+        for name in await gate:
+            yield name, info(name)
+
+    async def launch(self, name: str, request: Any) -> Any:
+        raise NotImplementedError
+
+    def watched(self) -> Iterable[Path] | None:
+        return [] if self.watches else None
+
+
+async def searching(finder: KernelFinder, provider: Gated) -> "asyncio.Task[list[str]]":
+    """A search that has begun."""
+    task = asyncio.ensure_future(names(finder))
+    await provider.begun.acquire()
+    return task
+
+
+@pytest.mark.parametrize("apart", [True, False])
+async def test_searches_at_once_tell_a_change_once(*, apart: bool) -> None:
+    """And what the older one found does not take the place of what the newer one did."""
+    provider = Gated()
+    async with asyncio.timeout(GUARD), KernelFinder([provider]) as finder:
+        first = await searching(finder, provider)
+        provider.gates[0].set_result([])
+        await first
+        changes = finder.changes()
+        both = [await searching(finder, provider), await searching(finder, provider)]
+        provider.gates[2].set_result(["same", "new"])
+        if apart:
+            await both[1]
+        provider.gates[1].set_result(["same"] if apart else ["same", "new"])
+        await asyncio.gather(*both)
+        changes.close()
+        told = [(change.kind, change.kernel_type) async for change in changes]
+    assert sorted(told) == [("added", "gated/new"), ("added", "gated/same")]
+
+
+async def test_a_refresh_during_a_search_counts_after_it() -> None:
+    """What began before it is not what later searches are answered from."""
+    provider = Gated(watches=True)
+    async with asyncio.timeout(GUARD), KernelFinder([provider]) as finder:
+        search = await searching(finder, provider)
+        await finder.refresh()
+        provider.gates[0].set_result(["old"])
+        await search
+        search = await searching(finder, provider)
+        provider.gates[1].set_result(["new"])
+        assert await search == ["gated/new"]
+        assert await names(finder) == ["gated/new"]
+
+
+async def test_a_provider_that_fails_while_it_is_kept_up_to_date_is_a_problem(directory: Path) -> None:
+    """What it found last would hide that."""
+    provider = Directory(directory)
+    async with asyncio.timeout(GUARD), KernelFinder([provider]) as finder:
+        finder.start_refresh(0.01)
+        while not finder._slots[0].kept_fresh:
+            await names(finder)
+        provider.broken = True
+        (directory / "two").write_text("Two")
+        while await names(finder):
+            pass
+        search = finder.find_kernels()
+        assert await search.ordered() == {}
+        assert [problem.provider for problem in search.problems] == ["directory"]
+
+
+async def test_a_cancellation_within_a_provider_does_not_end_keeping_it_up_to_date() -> None:
+    provider = Gated()
+    async with asyncio.timeout(GUARD), KernelFinder([provider]) as finder:
+        finder.start_refresh(0.01, unwatched_interval=0.01)
+        await provider.begun.acquire()
+        provider.gates[0].cancel()
+        await provider.begun.acquire()
+
+
+async def test_a_stream_that_nobody_has_any_more_is_not_kept() -> None:
+    """It would fill up."""
+    async with KernelFinder([]) as finder:
+        stream = weakref.ref(finder.changes())
+        gc.collect()
+        assert stream() is None

@@ -151,3 +151,8 @@ async def test_wrong_files_are_a_problem_of_each_search_and_stop_nobody(
         assert [name async for name, _ in search]
     assert [problem.provider for problem in search.problems] == [""]
     assert f"{file}, line 2" in str(search.problems[0])
+
+
+def test_a_place_that_cannot_be_looked_at_has_no_file(tmp_path: Path) -> None:
+    """Such as one within a directory that is closed to us; here its name is too long."""
+    assert Configuration.load([tmp_path / ("x" * 300) / "file.toml"]).providers == {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import json
 import logging
 import threading
@@ -653,3 +654,99 @@ async def test_what_is_found_can_be_had_whole_and_in_order() -> None:
     providers = [FakeProvider(id="b", names=["y", "x"]), FakeProvider(id="a")]
     async with KernelFinder(providers, config={"finder": {"order": ["b/*"]}}) as finder:
         assert list(await finder.find_kernels().ordered()) == ["b/x", "b/y", "a/kernel"]
+
+
+async def test_a_search_of_a_finder_that_is_closed_before_it_begins_ends() -> None:
+    finder = KernelFinder([FakeProvider()])
+    search = finder.find_kernels()
+    await finder.aclose()
+    async with asyncio.timeout(GUARD):
+        assert await search.ordered() == {}
+
+
+class Odd(BaseException):
+    """What nobody expects."""
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), Odd()])
+async def test_what_a_provider_raises_is_a_problem_whatever_it_is(error: BaseException) -> None:
+    """A cancellation that nobody asked for too: of something within the provider."""
+
+    async def find() -> AsyncIterator[tuple[str, KernelTypeInfo]]:
+        raise error
+        yield
+
+    async with KernelFinder([Searching("bad", find), FakeProvider()]) as finder:
+        found, problems = await names(finder)
+
+    assert found == ["fake/kernel"]
+    assert repr(error) in problems["bad"]
+
+
+async def test_a_provider_that_watches_a_text_is_a_problem() -> None:
+    """Its letters would be watched, and nothing ever change."""
+
+    class Watching(Searching):
+        def watched(self) -> Any:
+            return "/usr"
+
+    async with KernelFinder([Watching("bad", list)]) as finder:
+        _, problems = await names(finder)
+
+    assert "it watches '/usr', where paths are due" in problems["bad"]
+
+
+async def test_nonsense_among_what_is_running_hides_nobody() -> None:
+    class Nonsense(FakeProvider):
+        def find_running(self) -> Any:
+            return [1]
+
+    async with (
+        KernelFinder([Nonsense(id="bad"), FakeProvider()]) as finder,
+        await launch("fake/kernel", finder=finder) as kernel,
+    ):
+        assert [found.kernel_id async for found in finder.find_running()] == [kernel.kernel_id]
+
+
+async def test_a_provider_that_is_late_to_close_has_ended_when_the_finder_is_closed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it raises then is logged."""
+    monkeypatch.setattr(discovery.finder, "CLOSE_TIMEOUT", 0.05)
+
+    class Late(Searching):
+        async def aclose(self) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise OSError("cannot be cleaned up")
+
+    before = asyncio.all_tasks()
+    await KernelFinder([Late("late", list)]).aclose()
+
+    assert asyncio.all_tasks() == before
+    assert "cannot be cleaned up" in caplog.text
+
+
+async def test_an_import_that_fails_after_its_search_was_given_up_makes_no_noise(
+    installed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next search tells of it."""
+    let_go, noise = threading.Event(), list[Any]()
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: noise.append(context))
+    monkeypatch.setattr(discovery, "_late_gate", let_go, raising=False)
+    source = (
+        "from jupyter_kernel_mgmt import discovery\ndiscovery._late_gate.wait(20)\nraise OSError('late')\n"
+    )
+    installed({"x-late": "x_late:Provider"}, x_late=source)
+    async with KernelFinder.from_entrypoints(search_timeout=0.05) as finder:
+        _, problems = await names(finder)
+        [slot] = [slot for slot in finder._slots if slot.id == "x-late"]
+        loading = slot._loading
+        assert loading is not None
+        let_go.set()
+        await asyncio.wait([loading])
+    assert "gave no answer" in problems["x-late"]
+    del finder, slot, loading
+    gc.collect()
+    assert noise == []

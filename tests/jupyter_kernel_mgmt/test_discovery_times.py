@@ -75,3 +75,26 @@ def test_what_changed_while_it_was_read_or_just_before_is_not_relied_upon(tmp_pa
     ]:
         os.utime(file, ns=(changed, changed))
         assert (Times.of([file], begun) is not None) is known
+
+
+def test_what_a_link_that_leads_nowhere_comes_to_lead_to_is_seen(tmp_path: Path) -> None:
+    """Its own directory does not change then."""
+    watched, elsewhere = tmp_path / "watched", tmp_path / "elsewhere"
+    watched.mkdir()
+    elsewhere.mkdir()
+    (watched / "link").symlink_to(elsewhere / "file")
+    times = Times.of([old(watched), watched / "link"], time.time_ns())
+    assert times is not None
+    (elsewhere / "file").write_text("x")
+    assert not times.unchanged()
+
+
+def test_a_file_that_comes_to_be_readable_is_seen(tmp_path: Path) -> None:
+    """Its time stays."""
+    file = tmp_path / "file"
+    file.write_text("x")
+    file.chmod(0)
+    times = Times.of([old(file)], time.time_ns())
+    assert times is not None
+    file.chmod(0o600)
+    assert not times.unchanged()

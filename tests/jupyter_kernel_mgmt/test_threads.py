@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jupyter_kernel_mgmt._threads import in_thread, iterate_in_thread
+from jupyter_kernel_mgmt._threads import ITEMS_AHEAD, in_thread, iterate_in_thread
 
 GUARD = 20
 
@@ -224,3 +224,40 @@ async def test_a_closed_iteration_stops_its_thread_after_the_current_item() -> N
     await join("endless")
 
     assert len(made) == 2
+
+
+async def test_a_stop_iteration_comes_to_whoever_waits() -> None:
+    """No future takes it as it is, and the wait would never end."""
+    async with asyncio.timeout(GUARD):
+        with pytest.raises(RuntimeError, match="it raised StopIteration"):
+            await in_thread(lambda: next(iter(())))
+
+
+async def test_a_thread_that_is_far_ahead_waits_for_the_loop() -> None:
+    """An endless iteration neither holds up the loop nor fills the memory."""
+    made, ahead, items = 0, 0, []
+
+    def numbers() -> Iterator[int]:
+        nonlocal made
+        while made < 20 * ITEMS_AHEAD:
+            made += 1
+            yield made
+
+    async for item in iterate_in_thread(numbers, name="ahead"):
+        items.append(item)
+        ahead = max(ahead, made - item)
+
+    assert items == list(range(1, 20 * ITEMS_AHEAD + 1))
+    assert ahead <= 3 * ITEMS_AHEAD  # those that it made, and those that are on their way
+
+
+async def test_a_closed_iteration_lets_go_of_a_thread_that_is_far_ahead() -> None:
+    def numbers() -> Iterator[int]:
+        while True:
+            yield 1
+
+    items = iterate_in_thread(numbers, name="let-go")
+    async with asyncio.timeout(GUARD):
+        assert await anext(items) == 1
+        await items.aclose()
+    await join("let-go")
