@@ -203,7 +203,7 @@ IRkernel::comm_manager()$register_target('echo', echo)
     litter=("Rtmp*",),
     second=("cat('second {0}\\n'); cat('client {0}\\n')", "second {0}\nclient {0}\n", ""),
 )
-# What Deno prints leaves it later, under the name of the request that is current then.
+# What Deno prints or broadcasts leaves it later, under the name of the request that is current then.
 SENT = "; await new Promise((done) => setTimeout(done, 100))"
 DENO = Kind(
     "deno",
@@ -214,10 +214,10 @@ DENO = Kind(
     error="throw new Error('no')",
     value=("", "", ""),  # it sends values, often after its word that it is idle: they belong to nobody then
     numbers=f"console.log(Array.from({{length: 1500}}, (_, n) => n).join('\\n')){SENT}",
-    display="""await Deno.jupyter.broadcast('display_data', {
-        data: {'text/plain': 'first'}, metadata: {}, transient: {display_id: '%s'}})""",
-    update="""await Deno.jupyter.broadcast('update_display_data', {
-        data: {'text/plain': 'second'}, metadata: {}, transient: {display_id: '%s'}})""",
+    display=f"""await Deno.jupyter.broadcast('display_data', {{
+        data: {{'text/plain': 'first'}}, metadata: {{}}, transient: {{display_id: '%s'}}}}){SENT}""",
+    update=f"""await Deno.jupyter.broadcast('update_display_data', {{
+        data: {{'text/plain': 'second'}}, metadata: {{}}, transient: {{display_id: '%s'}}}}){SENT}""",
     clear=f"""console.log('old'){SENT}
         await Deno.jupyter.broadcast('clear_output', {{wait: true}}); console.log('new'){SENT}""",
     gated=f"""console.log('started')
@@ -233,8 +233,8 @@ DENO = Kind(
     question=f"console.log(prompt('name?')){SENT}",
     secret="",
     takes_no_answer="null",
-    open_comm="""await Deno.jupyter.broadcast('comm_open', {
-        comm_id: crypto.randomUUID(), target_name: 't', data: {a: 1}})""",
+    open_comm=f"""await Deno.jupyter.broadcast('comm_open', {{
+        comm_id: crypto.randomUUID(), target_name: 't', data: {{a: 1}}}}){SENT}""",
     echo="",
     closes_unknown_comms=False,
     in_flight=20,

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from jupyter_kernel_mgmt import launch
 from jupyter_kernel_mgmt.notebook.parameters import assignments, inject
 
+from ._kinds import SENT
+
 GUARD = 60
 
 few = settings(max_examples=10, suppress_health_check=list(HealthCheck))  # each starts an interpreter
@@ -253,7 +255,7 @@ TEXTS = [
 ]
 SHOWS = {
     "bash": ("bash", 'printf %s "${name}" | od -An -v -tx1 | tr -d " \\n"; echo'),
-    "deno": ("typescript", "console.log(new TextEncoder().encode({name}).toHex())"),
+    "deno": ("typescript", f"console.log(new TextEncoder().encode({{name}}).toHex()){SENT}"),
     "ir": ("R", 'cat(paste(charToRaw(enc2utf8({name})), collapse = ""))'),
     "python3": ("python", "print({name}.encode().hex())"),
 }

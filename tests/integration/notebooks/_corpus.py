@@ -727,6 +727,7 @@ IN_OTHERS = [
             code("console.log('hello'); await new Promise((done) => setTimeout(done, 200))"),
             code(
                 "await Deno.jupyter.broadcast('display_data', {data: {'text/plain': 'shown'}, metadata: {}})"
+                "; await new Promise((done) => setTimeout(done, 200))"
             ),
             code("throw new Error('no')", "raises-exception"),
             code("const n: number = 6; await new Promise((done) => setTimeout(done, 200))"),
