@@ -31,13 +31,10 @@ class Times:
         states = {name: _state(name) for name in map(os.fspath, paths)}  # paths are slow to compare
         if any(state is not None and state[0] > begun - GRANULARITY for state in states.values()):
             return None
-        # What comes to be in a directory changes that; looking takes longest.
-        told = {
-            name
-            for name, state in states.items()
-            if state is None and os.path.dirname(name) in states and _is_absent(name)  # noqa: PTH120 - as above
-        }
-        return cls({name: state for name, state in states.items() if name not in told})
+        # Looking takes longest: what comes to be in a directory changes that, whoever watches it.
+        there = {name: state for name, state in states.items() if state is not None}
+        missing = [_first_to_come(name) for name in states if name not in there]
+        return cls(there | {name: None for name, directory in missing if directory not in there})
 
     def unchanged(self) -> bool:
         """Whether all of them are as they were; may block."""
@@ -47,9 +44,22 @@ class Times:
 def _state(path: str) -> _State | None:
     try:
         status = os.stat(path)  # noqa: PTH116 - asked hundreds of times, and twice as fast
-    except OSError:
+    except (OSError, ValueError):  # the latter for what no file can be called
         return None
     return status.st_mtime_ns, status.st_ino, status.st_size, status.st_mode, status.st_uid
+
+
+def _first_to_come(path: str) -> tuple[str, str | None]:
+    """What comes to be before this path does: itself, or a directory on the way; and what it comes to be in.
+
+    That is None for what is there in some way, as a link that leads nowhere: no directory tells of it.
+    """
+    if not _is_absent(path):
+        return path, None
+    directory = os.path.dirname(path)  # noqa: PTH120 - as above
+    while directory and _is_absent(directory):
+        path, directory = directory, os.path.dirname(directory)  # noqa: PTH120
+    return path, directory
 
 
 def _is_absent(path: str) -> bool:
@@ -58,6 +68,6 @@ def _is_absent(path: str) -> bool:
         os.lstat(path)
     except FileNotFoundError:
         return True
-    except OSError:
+    except (OSError, ValueError):
         return False
     return False

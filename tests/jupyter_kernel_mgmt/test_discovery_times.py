@@ -51,6 +51,23 @@ def test_what_comes_to_be_is_seen_by_the_nearest_directory_that_is_there(tmp_pat
     assert not times.unchanged()
 
 
+def test_of_what_is_missing_the_first_to_come_is_looked_at(tmp_path: Path) -> None:
+    """Once for all that is in it: where many places are possible, most are not there."""
+    names = ["a/b/x", "a/b/y", "a/z"]
+    times = Times.of([tmp_path / name for name in names], time.time_ns())
+    assert times is not None
+    assert times.states == {str(tmp_path / "a"): None}
+    (tmp_path / "a").mkdir()
+    assert not times.unchanged()
+
+
+def test_what_no_file_can_be_called_never_comes_to_be() -> None:
+    for path in (Path("\0"), Path("missing")):
+        times = Times.of([path], time.time_ns())
+        assert times is not None
+        assert times.unchanged()
+
+
 def test_a_file_that_took_the_place_of_another_is_seen(tmp_path: Path) -> None:
     """By its inode, though its time is the same."""
     file, other = tmp_path / "file", tmp_path / "other"

@@ -44,7 +44,7 @@ def test_a_program_is_taken_by_its_own_path(tmp_path: Path) -> None:
     found = executable(tmp_path, ("python", "python3"), disk, conda=False)
 
     assert found == tmp_path / "bin" / "python3"
-    assert tmp_path / "bin" / "python" in disk.looked
+    assert tmp_path / "bin" in disk.looked
     assert executable(tmp_path, ("R",), disk, conda=False) is None
 
 
@@ -53,12 +53,13 @@ def test_what_is_wrong_with_a_program_is_told(tmp_path: Path) -> None:
     good = program(tmp_path / "good")
     (tmp_path / "link").symlink_to(good)
     (tmp_path / "dangling").symlink_to("/gone/python3.11")
+    disk = Disk()
 
-    assert what_is_wrong(good) == what_is_wrong(tmp_path / "link") == ""
-    assert "leads to /gone/python3.11, which is not there" in what_is_wrong(tmp_path / "dangling")
-    assert what_is_wrong(tmp_path / "missing").endswith("missing is gone")
-    assert "may not be executed" in what_is_wrong(write(tmp_path / "plain"))
-    assert "may not be executed" in what_is_wrong(tmp_path)
+    assert what_is_wrong(good, disk) == what_is_wrong(tmp_path / "link", disk) == ""
+    assert "leads to /gone/python3.11, which is not there" in what_is_wrong(tmp_path / "dangling", disk)
+    assert what_is_wrong(tmp_path / "missing", disk).endswith("missing is gone")
+    assert "may not be executed" in what_is_wrong(write(tmp_path / "plain"), disk)
+    assert "may not be executed" in what_is_wrong(tmp_path, disk)
 
 
 def test_packages_are_those_of_the_version(tmp_path: Path) -> None:

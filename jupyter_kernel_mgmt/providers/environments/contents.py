@@ -122,7 +122,7 @@ class _Python:
         directories = with_path_files(site_packages(environment.prefix, version, disk), disk)
         if environment.base is not None:
             directories += shared_packages(environment.base, version, disk)
-        wrong = what_is_wrong(program)
+        wrong = what_is_wrong(program, disk)
         return cls(program, version, package_version(directories, "ipykernel", disk), wrong)
 
     def obstacle(self, environment: Environment) -> str:
@@ -200,17 +200,20 @@ def _of_spec(spec: KernelSpec, environment: Environment, python: _Python | None,
         metadata=spec.metadata,
         interrupt_mode=spec.interrupt_mode,
         protocol_version=spec.protocol_version,
-        obstacle=_obstacle(spec, argv, environment, own),
+        obstacle=_obstacle(spec, argv, environment, own, disk),
     )
 
 
-def _obstacle(spec: KernelSpec, argv: tuple[str, ...], environment: Environment, own: _Python | None) -> str:
+def _obstacle(
+    spec: KernelSpec, argv: tuple[str, ...], environment: Environment, own: _Python | None, disk: Disk
+) -> str:
     """Why that cannot be launched; ``own`` is the environment's Python where that is to run it."""
     provisioner = spec.metadata.get("kernel_provisioner")
     if provisioner is not None and not _is_local(provisioner):
         return f"its kernelspec asks for {provisioner!r}, which jupyter_client alone can run"
     if own is not None and own_arguments(argv) is not None:
         return own.obstacle(environment)
+    disk.looked.add(Path(argv[0]))
     if shutil.which(argv[0]) is None:
         file = spec.directory / "kernel.json"
         return broken(environment, f"its kernelspec {file} names {argv[0]}, which cannot be executed")
@@ -250,7 +253,7 @@ def _r(environment: Environment, disk: Disk) -> Iterator[InnerKernel]:
     there = any(disk.exists(path) for path in packages)
     version = _r_version(environment, disk)
     obstacle = "" if there else without_irkernel(environment, program)
-    if wrong := what_is_wrong(program):
+    if wrong := what_is_wrong(program, disk):
         obstacle = broken(environment, wrong)
     yield InnerKernel(
         name=R,

@@ -40,8 +40,8 @@ class Disk:
         return os.path.exists(path)  # noqa: PTH110 - unlike pathlib's it raises for no path at all
 
     def is_file(self, path: Path) -> bool:
-        """Whether a file is there; a link is none, wherever it leads."""
-        self.looked.add(path)
+        """Whether a file is there; a link is none, wherever it leads. Its directory tells of changes."""
+        self.looked.add(path.parent)
         try:
             return stat.S_ISREG(path.lstat().st_mode)
         except (OSError, ValueError):

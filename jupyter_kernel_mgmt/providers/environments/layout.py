@@ -30,16 +30,17 @@ def executable(prefix: Path, names: tuple[str, ...], disk: Disk, *, conda: bool)
     """The first of these programs that has a place there, also one that is a link to nothing."""
     suffix = ".exe" if sys.platform == "win32" else ""
     for directory in script_directories(prefix, conda=conda):
+        disk.looked.add(directory)
         for name in names:
             path = directory / f"{name}{suffix}"
-            disk.looked.add(path)
             if os.path.lexists(path):
                 return path
     return None
 
 
-def what_is_wrong(program: Path) -> str:
+def what_is_wrong(program: Path, disk: Disk) -> str:
     """Why a program cannot be run; empty if it can, as far as its file tells."""
+    disk.looked.add(program)
     if os.path.exists(program):  # noqa: PTH110 - pathlib's raises where a directory may not be read
         if os.path.isfile(program) and os.access(program, os.X_OK):  # noqa: PTH113
             return ""
@@ -54,6 +55,9 @@ def site_packages(prefix: Path, version: str, disk: Disk) -> list[Path]:
     """The directories of packages of a Python: of that version, or of whichever there is."""
     if sys.platform == "win32":
         return [prefix / "Lib" / "site-packages"]
+    usual = prefix / "lib" / f"python{'.'.join(version.split('.')[:2])}" / "site-packages"
+    if version and disk.names(usual):
+        return [usual]
     matches = [m for m in map(_PYTHON_DIRECTORY.fullmatch, disk.names(prefix / "lib")) if m is not None]
     fitting = [m for m in matches if version == m["version"] or version.startswith(m["version"] + ".")]
     return [prefix / "lib" / m[0] / "site-packages" for m in fitting or matches]
@@ -83,14 +87,12 @@ def with_path_files(directories: list[Path], disk: Disk) -> list[Path]:
 
 def package_version(directories: list[Path], package: str, disk: Disk) -> str | None:
     """The version of a Python package; empty where it is there and tells none, None where it is not."""
-    there: str | None = None
     for directory in directories:
         for name in disk.names(directory):
             if name.startswith(f"{package}-") and name.endswith((".dist-info", ".egg-info")):
                 return name.removeprefix(f"{package}-").rpartition(".")[0]
-            if name == package and disk.exists(directory / name / "__init__.py"):
-                there = ""
-    return there
+    modules = (directory / package / "__init__.py" for directory in directories)
+    return "" if any(package in disk.names(m.parent.parent) and disk.exists(m) for m in modules) else None
 
 
 def version_of_directories(prefix: Path, disk: Disk) -> str:

@@ -22,6 +22,7 @@ def survey(places: Places, disk: Disk, kinds: Collection[Kind] = KINDS) -> list[
         if real not in found:
             environment = read_conda(prefix, disk) or read_venv(prefix, places, disk)
             if environment is not None:
+                disk.looked.add(prefix)  # which tells of all at once that it has not
                 found[real] = environment
     return [environment for environment in found.values() if environment.kind in kinds]
 
