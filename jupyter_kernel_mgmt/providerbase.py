@@ -60,6 +60,14 @@ class KernelProviderBase:
         """
         refuse_options(config)
 
+    def look_near(self, directory: "Path") -> bool:
+        """Find from now on also what belongs to the project that an absolute directory is in.
+
+        Somebody has a notebook there. Returns whether `find_kernels` may find more than before; then it is
+        asked anew. By default no project has kernels of its own. Must not block.
+        """
+        return False
+
     def watched(self) -> "Iterable[Path] | None":
         """Files and directories on whose times of change depends what `find_kernels` finds.
 
@@ -124,6 +132,10 @@ class BlockingProviderBase:
         """Take options, before anything else is asked. Must not block. See `KernelProviderBase`."""
         refuse_options(config)
 
+    def look_near(self, directory: "Path") -> bool:
+        """Find also what belongs to a directory's project; whether that is new. Must not block."""
+        return False
+
     def watched(self) -> "Iterable[Path] | None":
         """Files and directories on which depends what `find_kernels` finds; None: that cannot be told."""
         return None
@@ -170,6 +182,9 @@ class ThreadedProvider(KernelProviderBase):
 
     def load_config(self, config: "Mapping[str, Any]") -> None:
         self.blocking.load_config(config)
+
+    def look_near(self, directory: "Path") -> bool:
+        return self.blocking.look_near(directory)
 
     def watched(self) -> "Iterable[Path] | None":
         return self.blocking.watched()

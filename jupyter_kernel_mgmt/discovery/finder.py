@@ -141,8 +141,11 @@ class KernelFinder:
             for task in ending:
                 task.cancel()
 
-    def find_kernels(self) -> KernelSearch:
+    def find_kernels(self, *, near: Path | None = None) -> KernelSearch:
         """Search with all providers at once. Iterate over the result, and look at its ``.problems`` then.
+
+        ``near`` is an absolute directory: environments of the project that it is in are found too, and can be
+        launched by this finder from then on (`KernelProviderBase.look_near`).
 
         What a provider found before is given again while nothing has changed of what it watches
         (`KernelProviderBase.watched`). One that did not answer in time is not asked again for half a minute.
@@ -153,7 +156,7 @@ class KernelFinder:
         slots = self._shown_slots()
         search = self._searcher.new_search(len(slots), self._problems)
         for slot in slots:
-            task = self._start(self._searcher.search(slot, search), f"find-kernels-{slot.id}")
+            task = self._start(self._searcher.search(slot, search, near=near), f"find-kernels-{slot.id}")
             task.add_done_callback(lambda _: search.end_one())  # also if it never begins
         return search
 
@@ -210,11 +213,12 @@ class KernelFinder:
     async def match_notebook(self, metadata: Mapping[str, Any], *, path: Path | None = None) -> list[Match]:
         """The kernel types that fit a notebook's metadata, best first, each with its reason.
 
-        ``path`` is the notebook's file, absolute: its project's own environment is near it. See
+        ``path`` is the notebook's file, absolute: its project's own environment is near it, and found. See
         `jupyter_kernel_mgmt.matching.match_notebook`, and `best` for whether the first is clear. Cancelling
         it is safe.
         """
-        return match_notebook(metadata, await self.find_kernels().ordered(), path=path)
+        search = self.find_kernels(near=None if path is None else path.parent)
+        return match_notebook(metadata, await search.ordered(), path=path)
 
     async def resources(self, kernel_type: str) -> Sequence[str]:
         """The names of the files that belong to a kernel type.

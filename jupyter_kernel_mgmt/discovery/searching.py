@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
+from pathlib import Path
 from weakref import WeakSet
 
 from ..launching import KernelTypeInfo
@@ -52,10 +53,13 @@ class Searcher:
         except Exception:  # of somebody else's provider
             log.warning("Provider %r could not be refreshed", slot.id, exc_info=True)
 
-    async def search(self, slot: Slot, search: KernelSearch, *, look: bool = False) -> None:
+    async def search(
+        self, slot: Slot, search: KernelSearch, *, near: Path | None = None, look: bool = False
+    ) -> None:
         """Ask a provider and add what it finds; what goes wrong is reported there. Cancelling is safe.
 
-        ``look`` whether something has changed even where that is done in the background.
+        ``near`` is a directory in whose project to look too, ``look`` whether something has changed even
+        where that is done in the background.
         """
         try:
             left = slot.silent_until - time.monotonic()
@@ -64,15 +68,19 @@ class Searcher:
                 search.report(Problem(slot.id, text))
             else:
                 with as_exceptions():
-                    await self._search_in_time(slot, search, look=look)
+                    await self._search_in_time(slot, search, near, look=look)
         except Exception as error:  # of somebody else's provider
             log.warning("Provider %r failed", slot.id, exc_info=error)
             search.report(Problem(slot.id, f"{type(error).__name__}: {error}", error))
 
-    async def _search_in_time(self, slot: Slot, search: KernelSearch, *, look: bool) -> None:
+    async def _search_in_time(
+        self, slot: Slot, search: KernelSearch, near: Path | None, *, look: bool
+    ) -> None:
         limit = asyncio.timeout(self._timeout)
         try:
             async with limit:
+                if near is not None:
+                    await slot.look_near(near)
                 await self._find(slot, search, look=look)
         except TimeoutError as error:
             if not limit.expired():

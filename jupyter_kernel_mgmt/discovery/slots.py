@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from .._threads import in_thread
 from ..exceptions import NoSuchProvider
@@ -108,6 +109,11 @@ class Slot:
         self.is_watched, self.known, self._kept = is_watched, found, number
         self._times = times if number > self._forgotten else None
         return before
+
+    async def look_near(self, directory: Path) -> None:
+        """Have it find what belongs to this directory's project too."""
+        if (await self.get()).look_near(directory):
+            self._forget()
 
     async def refresh(self) -> None:
         """Forget what it would answer from; ``known`` stays, to compare with."""

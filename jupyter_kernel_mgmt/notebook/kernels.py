@@ -1,13 +1,13 @@
 """Where the kernel for a run comes from: launched for it, lent by a pool, or given."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .._options import STARTUP_TIMEOUT
-from ..discovery import KernelFinder, find_kernels, split_kernel_type
+from ..discovery import KernelFinder, find_kernels, shared_finder, split_kernel_type
 from ..kernel import Kernel
 from ..launching import KernelTypeInfo
 from ..opening import launch
@@ -51,31 +51,35 @@ def launching(
         metadata: Mapping[str, Any], cwd: Path | None, path: Path | None
     ) -> AsyncGenerator[Opened, None]:
         wanted = settled_kernel(metadata, path=path) if kernel_type is None else kernel_type
-        known = await _look_for(wanted, finder)
-        if kernel_type is None:
-            choice = choose_kernel(metadata, known, path=path)
-        elif as_jupyter:
-            choice = kernel_by_name(kernel_type, known)
-        else:
-            choice = Choice(kernel_type, "it was asked for")
-        info = known.get(choice.kernel_type)
-        async with launch(
-            choice.kernel_type,
-            cwd=cwd,
-            extra_arguments=() if info is None else history_arguments(info.argv),
-            finder=finder,
-            forkserver=forkserver,
-            startup_timeout=startup_timeout,
-        ) as kernel:
-            yield Opened(kernel, choice)
+        # The same finder for both: another one would not know what is near the notebook.
+        async with shared_finder() if finder is None else nullcontext(finder) as its_finder:
+            known = await _look_for(wanted, its_finder, near=None if path is None else path.parent)
+            if kernel_type is None:
+                choice = choose_kernel(metadata, known, path=path)
+            elif as_jupyter:
+                choice = kernel_by_name(kernel_type, known)
+            else:
+                choice = Choice(kernel_type, "it was asked for")
+            info = known.get(choice.kernel_type)
+            async with launch(
+                choice.kernel_type,
+                cwd=cwd,
+                extra_arguments=() if info is None else history_arguments(info.argv),
+                finder=its_finder,
+                forkserver=forkserver,
+                startup_timeout=startup_timeout,
+            ) as kernel:
+                yield Opened(kernel, choice)
 
     return opened
 
 
-async def _look_for(wanted: str | None, finder: KernelFinder | None) -> dict[str, KernelTypeInfo]:
+async def _look_for(
+    wanted: str | None, finder: KernelFinder, *, near: Path | None
+) -> dict[str, KernelTypeInfo]:
     """The kernel types there are, up to the one that is wanted: other providers may take long."""
     known: dict[str, KernelTypeInfo] = {}
-    async with aclosing(find_kernels(finder=finder)) as found:
+    async with aclosing(find_kernels(finder=finder, near=near)) as found:
         async for kernel_type, info in found:
             known[kernel_type] = info
             if wanted is not None and kernel_type == "/".join(split_kernel_type(wanted)):

@@ -8,7 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat import v4
 
 from jupyter_kernel_mgmt import (
     InterruptOutcome,
@@ -18,6 +20,7 @@ from jupyter_kernel_mgmt import (
     LaunchRequest,
     launch,
 )
+from jupyter_kernel_mgmt.notebook import execute_notebook
 from jupyter_kernel_mgmt.subproc import SubprocessManager
 from jupyter_kernel_mgmt.subproc.forked import ForkedManager
 from jupyter_kernel_mgmt.testing import check_provider
@@ -203,6 +206,22 @@ async def test_one_without_ipykernel_says_how_to_get_it(directory, kind):
     assert _times(provider) != times
     [(name, info)] = (await found(provider)).items()
     assert info.obstacle == ""
+
+
+async def test_a_notebook_runs_in_its_projects_own_environment(directory):
+    """Wherever the program runs that executes it, and though no other notebook was in that project."""
+    made = make("venv", directory)
+    assert made.prefix.parent not in Path.cwd().parents
+    notebook = v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        cells=[v4.new_code_cell("import sys; print(sys.prefix)")],
+    )
+    path = made.prefix.parent / "notebooks" / "test.ipynb"
+    path.parent.mkdir()
+    nbformat.write(notebook, path)
+
+    done = await execute_notebook(path)
+    assert done.cells[0].outputs[0].text.strip() == str(made.prefix)
 
 
 async def test_a_deleted_environment_is_gone(directory):

@@ -1,6 +1,7 @@
 """Finding kernel types through providers, good ones and bad ones."""
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import json
@@ -641,6 +642,64 @@ async def test_what_fits_a_notebook_is_matched_among_what_is_shown() -> None:
         matches = await finder.match_notebook({"kernelspec": {"name": "telling-name"}})
         assert [match.kernel_type for match in matches] == ["spec/telling-name"]
         assert await finder.match_notebook({"kernelspec": {"name": "other"}}) == []
+
+
+class ProjectsProvider(FakeProvider):
+    """Has a kernel type for each project that it was told of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.id = "projects"
+        self.projects: list[Path] = []
+        self.searches = 0
+
+    def look_near(self, directory: Path) -> bool:
+        if directory in self.projects:
+            return False
+        self.projects.append(directory)
+        return True
+
+    def watched(self) -> list[Path]:
+        return []
+
+    def find_kernels(self) -> Any:
+        self.searches += 1
+        return [(project.name, info(project.name)) for project in self.projects]
+
+
+async def test_the_project_that_a_notebook_is_in_is_looked_into() -> None:
+    """Once: what is found there can be found and launched from then on, and is remembered."""
+    provider = ProjectsProvider()
+    async with KernelFinder([provider]) as finder:
+        assert await names(finder) == ([], {})
+        async with contextlib.aclosing(find_kernels(finder=finder, near=Path("/a"))) as found:
+            assert [kernel_type async for kernel_type, _ in found] == ["projects/a"]
+        metadata = {"language_info": {"name": "none"}}
+        for _ in range(2):
+            matches = await finder.match_notebook(metadata, path=Path("/b/notebook.ipynb"))
+            assert {match.kernel_type for match in matches} == {"projects/a", "projects/b"}
+        assert await names(finder) == (["projects/a", "projects/b"], {})
+        assert provider.searches == 3
+
+
+async def test_a_blocking_provider_is_told_of_projects_too() -> None:
+    class Blocking(BlockingProviderBase):
+        id = "blocking"
+        projects: tuple[Path, ...] = ()
+
+        def look_near(self, directory: Path) -> bool:
+            self.projects = (*self.projects, directory)
+            return True
+
+        def find_kernels(self) -> Any:
+            return [(project.name, info(project.name)) for project in self.projects]
+
+        def launch(self, name: str, request: LaunchRequest) -> Launched:
+            raise NoSuchKernel(name)
+
+    async with KernelFinder([Blocking()]) as finder:
+        found = [kernel_type async for kernel_type, _ in finder.find_kernels(near=Path("/a"))]
+        assert found == ["blocking/a"]
 
 
 async def test_a_hidden_provider_is_not_asked_and_still_launches() -> None:

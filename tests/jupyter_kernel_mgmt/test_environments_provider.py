@@ -13,6 +13,7 @@ import pytest
 from jupyter_kernel_mgmt import KernelTypeInfo, LaunchError, LaunchRequest, NoSuchKernel, Unsupported
 from jupyter_kernel_mgmt.exceptions import NoSuchResource
 from jupyter_kernel_mgmt.providers.environments import EnvironmentsProvider
+from jupyter_kernel_mgmt.providers.environments import provider as module
 
 from ._environments import conda, kernelspec, places, program, venv, write
 
@@ -54,6 +55,22 @@ async def test_options_add_places_and_leave_kinds_out(tmp_path: Path) -> None:
 
     assert {*await found(provider(tmp_path, **options))} == {"proj--python3", "r--python3", "u--python3"}
     assert {*await found(provider(tmp_path, kinds=["uv"], **options))} == {"u--python3"}
+
+
+async def test_projects_of_notebooks_are_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the last ones; what was known before is looked at anew when there is another."""
+    monkeypatch.setattr(module, "NEAR", 2)
+    for name in "abc":
+        venv(tmp_path / name / ".venv")
+    one = provider(tmp_path, cwd=tmp_path / "cwd")
+    for name, expected in [("a", {"a"}), ("b", {"a", "b"}), ("c", {"b", "c"})]:
+        await found(one)
+        assert not one.look_near(tmp_path / "cwd")
+        assert one.watched() is not None
+        assert one.look_near(tmp_path / name)
+        assert not one.look_near(tmp_path / name)
+        assert one.watched() is None
+        assert {*await found(one)} == {f"{name}--python3" for name in expected}
 
 
 async def test_nothing_is_run_to_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,31 @@ def test_a_search_upwards_ends_at_the_root_of_a_repository(tmp_path: Path) -> No
     assert [one.prefix for one in found] == [inner]
 
 
+def test_projects_are_those_in_which_somebody_works(tmp_path: Path) -> None:
+    """Also where that is not the process's own directory, and once if they are the same."""
+    own, other = venv(tmp_path / "a" / ".venv"), venv(tmp_path / "b" / ".venv")
+    near = (tmp_path / "b" / "notebooks", tmp_path / "b", tmp_path / "a")
+
+    found = survey(replace(places(tmp_path, cwd=tmp_path / "a"), near=near), Disk())
+
+    assert [one.prefix for one in found] == [own, other]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root gives files away")
+def test_what_somebody_else_put_where_everybody_may_is_passed_over(tmp_path: Path) -> None:
+    """Programs in it would run as this user, who has only gone to a directory such as /tmp/project."""
+    shared = tmp_path / "shared"
+    prefix = venv(shared / ".venv")
+    working = places(tmp_path, cwd=shared / "project")
+    os.chown(prefix, 12345, -1)
+    assert [one.prefix for one in survey(working, Disk())] == [prefix]
+
+    shared.chmod(0o1777)
+    assert survey(working, Disk()) == []
+    os.chown(prefix, os.geteuid(), -1)
+    assert [one.prefix for one in survey(working, Disk())] == [prefix]
+
+
 def test_one_that_can_be_reached_by_two_ways_is_one(tmp_path: Path) -> None:
     """By the first path, which is not resolved: scripts in it name that one."""
     real = venv(tmp_path / "real")

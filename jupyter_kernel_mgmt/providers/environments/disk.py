@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 from ..._regular_files import read_regular
@@ -45,6 +46,16 @@ class Disk:
         try:
             return stat.S_ISREG(path.lstat().st_mode)
         except (OSError, ValueError):
+            return False
+
+    def is_planted(self, path: Path) -> bool:
+        """Whether another user has put it into a directory that everybody may write to, such as ``/tmp``."""
+        if sys.platform == "win32":
+            return False
+        try:
+            for_all = bool(path.parent.stat().st_mode & stat.S_IWOTH)
+            return for_all and path.lstat().st_uid not in (0, os.geteuid())
+        except (OSError, ValueError):  # it is not there
             return False
 
     def real(self, path: Path) -> str:

@@ -42,7 +42,8 @@ class Places:
 
     ``home`` and ``cwd`` are the user's and the current directory, or None where there is none, ``variables``
     those of `VARIABLES` that are set, ``platform`` is as `sys.platform` has it. ``system`` are directories in
-    which conda is installed for everybody, ``roots`` and ``projects`` are named by the application.
+    which conda is installed for everybody, ``roots`` and ``projects`` are named by the application, ``near``
+    are further directories in whose projects somebody works.
     """
 
     home: Path | None
@@ -52,9 +53,16 @@ class Places:
     system: tuple[Path, ...] = ()
     roots: tuple[Path, ...] = ()
     projects: tuple[Path, ...] = ()
+    near: tuple[Path, ...] = ()
 
     @classmethod
-    def here(cls, *, roots: tuple[Path, ...] = (), projects: tuple[Path, ...] = ()) -> Self:
+    def here(
+        cls,
+        *,
+        roots: tuple[Path, ...] = (),
+        projects: tuple[Path, ...] = (),
+        near: tuple[Path, ...] = (),
+    ) -> Self:
         """Those of this process, now."""
         home = Path(os.path.expanduser("~"))  # noqa: PTH111 - pathlib's raises where there is none
         try:
@@ -69,7 +77,13 @@ class Places:
             system=system_places(sys.platform, variables),
             roots=roots,
             projects=projects,
+            near=near,
         )
+
+    @property
+    def working(self) -> list[Path]:
+        """The directories that somebody works in: each is of a project, or its parents are."""
+        return [*([] if self.cwd is None else [self.cwd]), *self.near]
 
     def variable(self, name: str) -> Path | None:
         """The absolute path that a variable gives; None where it gives none."""
@@ -99,11 +113,11 @@ def system_places(platform: str, variables: Mapping[str, str]) -> tuple[Path, ..
 
 
 def project_directories(places: Places, is_root: "frozenset[Path]" = frozenset()) -> list[Path]:
-    """The current directory and its parents, up to home or to a repository's root; then those given."""
+    """Those that somebody works in and their parents, up to home or a repository's root; then those given."""
     found: list[Path] = []
-    if places.cwd is not None:
-        for directory in (places.cwd, *places.cwd.parents):
+    for working in places.working:
+        for directory in (working, *working.parents):
             found.append(directory)
             if directory == places.home or directory in is_root:
                 break
-    return [*found, *places.projects]
+    return list(dict.fromkeys([*found, *places.projects]))

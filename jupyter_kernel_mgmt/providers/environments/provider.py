@@ -23,6 +23,9 @@ from .options import Options, read_options
 from .places import Places
 from .survey import survey
 
+NEAR = 100
+"""Directories of notebooks that are remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
@@ -37,8 +40,8 @@ class EnvironmentsProvider(KernelProviderBase):
 
     What has no kernel yet is shown with an ``obstacle`` that says what to install. Kernels run in the
     environment's own interpreter, with what activating it changes. ``places`` makes the `Places` that a
-    search begins from, from ``roots`` and ``projects``; by default they are those of this process. Options
-    of `load_config`: see `Options`.
+    search begins from, from ``roots``, ``projects`` and ``near``; by default they are those of this process.
+    Options of `load_config`: see `Options`.
     """
 
     id = "environments"
@@ -49,6 +52,7 @@ class EnvironmentsProvider(KernelProviderBase):
         self._activations = Activations()
         self._helpers = LocalHelpers()
         self._looked: _Looked | None = None
+        self._near: tuple[Path, ...] = ()
 
     def load_config(self, config: Mapping[str, Any]) -> None:
         """Take the options that `Options` describes. Raises `ValueError` or `TypeError`."""
@@ -59,6 +63,13 @@ class EnvironmentsProvider(KernelProviderBase):
         async with aclosing(iterate_in_thread(self._find, name="find-environments")) as found:
             async for item in found:
                 yield item
+
+    def look_near(self, directory: Path) -> bool:
+        """Find the environments of this directory's project too; those of the last `NEAR` ones are kept."""
+        is_new = directory not in self._near and directory != self._now().cwd
+        if is_new:
+            self._near = (*self._near[1 - NEAR :], directory)
+        return is_new
 
     def watched(self) -> Iterable[Path] | None:
         """Where the last search looked; None before the first, and once it would begin elsewhere."""
@@ -113,7 +124,7 @@ class EnvironmentsProvider(KernelProviderBase):
         await self._helpers.aclose()
 
     def _now(self) -> Places:
-        return self._places(roots=self._options.roots, projects=self._options.projects)
+        return self._places(roots=self._options.roots, projects=self._options.projects, near=self._near)
 
     def _environments(self, places: Places, disk: Disk) -> list[Named]:
         return named(survey(places, disk, self._options.kinds), home=places.home)

@@ -12,7 +12,7 @@ from .venvs import project_candidates, read_venv, venv_candidates
 
 
 def survey(places: Places, disk: Disk, kinds: Collection[Kind] = KINDS) -> list[Environment]:
-    """The environments of these kinds: those of the project first, then the user's, each in order.
+    """The environments of these kinds: those of projects first, then the user's, each in order.
 
     One that can be reached by several paths is taken by the first.
     """
@@ -29,8 +29,9 @@ def survey(places: Places, disk: Disk, kinds: Collection[Kind] = KINDS) -> list[
 
 def _candidates(places: Places, disk: Disk) -> Iterator[Path]:
     for project in _projects(places):
-        yield from project_candidates(project, places)
-        yield from pixi_candidates(project, disk)
+        for prefix in (*project_candidates(project, places), *pixi_candidates(project, disk)):
+            if not disk.is_planted(prefix):
+                yield prefix
     for root in places.roots:
         yield root
         yield from (root / name for name in disk.names(root))
@@ -39,7 +40,7 @@ def _candidates(places: Places, disk: Disk) -> Iterator[Path]:
 
 
 def _projects(places: Places) -> list[Path]:
-    parents = () if places.cwd is None else (places.cwd, *places.cwd.parents)
+    parents = {path for working in places.working for path in (working, *working.parents)}
     # Not by the disk: a repository's directory changes all the time, and is not what is looked for.
     roots = {path for path in parents if any(os.path.exists(path / mark) for mark in REPOSITORY)}  # noqa: PTH110
     return project_directories(places, frozenset(roots))
