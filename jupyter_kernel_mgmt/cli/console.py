@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from .kernel_types import add_kernel_type
+from .parameters import add_launch_parameters, read_launch_parameters
 from .program import UsageError
 
 SUMMARY = "type code for a kernel, line by line"
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     text = "a kernel type such as spec/python3, or a connection file"
     add_kernel_type(parser, what="TYPE|CONNECTION", text=text)
+    add_launch_parameters(parser)
 
 
 def is_connection(text: str) -> bool:
@@ -32,11 +34,13 @@ def is_connection(text: str) -> bool:
 
 def run(arguments: argparse.Namespace) -> int:
     """Be a console. Raises `UsageError` where there is no terminal."""
+    target, parameters = arguments.kernel_type, read_launch_parameters(arguments)
+    if parameters and is_connection(target):
+        raise UsageError("--launch-parameters are for a kernel that is launched; this one runs already")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("console needs a terminal; to run code without one: jupyter-kernels exec")
 
     from .conversing import converse
     from .running import run as run_loop
 
-    target = arguments.kernel_type
-    return run_loop(converse(target, connection=is_connection(target)))
+    return run_loop(converse(target, connection=is_connection(target), launch_params=parameters))

@@ -1,7 +1,9 @@
 """`converse`: opens the kernel of a console, runs the console on it, and tells how it ended."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 from ..events import KernelExited, KernelState, StateChanged, Unresponsive
 from ..exceptions import ClientClosed, KernelDied, KernelUnresponsive
@@ -17,7 +19,7 @@ SILENCE = 15.0
 """Seconds without a sign of life after which a kernel that nobody here watches is given up."""
 
 
-async def converse(target: str, *, connection: bool) -> int:
+async def converse(target: str, *, connection: bool, launch_params: Mapping[str, Any] | None = None) -> int:
     """A console on a fresh kernel of a type, or on that of a connection file. Returns the exit code.
 
     Raises as `launch` and `connect` do. Cancelling it leaves; a kernel of our own ends.
@@ -29,7 +31,9 @@ async def converse(target: str, *, connection: bool) -> int:
             kernel = await stack.enter_async_context(opening)
         else:
             with Progress(target) as progress:
-                kernel = await launch(target, stdin=repl.ask, on_event=progress.heard)
+                kernel = await launch(
+                    target, launch_params=launch_params, stdin=repl.ask, on_event=progress.heard
+                )
             await stack.enter_async_context(kernel)
         return await _until_lost(repl, kernel)
 

@@ -45,7 +45,7 @@ def check_providers(names: Sequence[str], problems: Sequence[Problem], kernels: 
             todo = "correct the option; what options there are, the provider's documentation says"
         else:
             todo = "reinstall or remove the package it comes from; --debug shows the traceback"
-        findings.append(Finding("error", f"provider {problem.provider!r}", problem.text, todo))
+        findings.append(Finding("error", problem.where, problem.text, todo))
     if names and not kernels:
         todo = "install a kernel; one for Python: python -m pip install ipykernel"
         findings.append(Finding("error", "providers", "no kernel types were found", todo))

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from .kernel_types import add_kernel_type
+from .parameters import add_launch_parameters, read_launch_parameters
 from .program import UsageError
 
 SUMMARY = "run code in a fresh kernel"
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=seconds, metavar="SECONDS", help="interrupt code that runs longer than that"
     )
     parser.add_argument("--cwd", metavar="DIRECTORY", help="where the kernel is to run")
+    add_launch_parameters(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     code = read_code(arguments.code, arguments.file)  # before there is a loop: Ctrl-C ends a read of stdin
     if arguments.cwd is not None and not Path(arguments.cwd).is_dir():
         raise UsageError(f"{arguments.cwd} is no directory")
+    parameters = read_launch_parameters(arguments)
 
     from .executing import execute
     from .running import run as run_loop
@@ -46,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             code,
             timeout=arguments.timeout,
             cwd=arguments.cwd,
+            launch_params=parameters,
             answers=sys.stdin.isatty() and arguments.file != "-",
         )
     )

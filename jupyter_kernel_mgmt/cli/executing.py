@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from jupyter_protocol import Message
 
@@ -29,6 +31,7 @@ async def execute(
     *,
     timeout: float | None = None,
     cwd: str | os.PathLike[str] | None = None,
+    launch_params: Mapping[str, Any] | None = None,
     answers: bool = False,
 ) -> int:
     """Run code on a fresh kernel and return the exit code. With ``answers`` the terminal answers questions.
@@ -37,7 +40,8 @@ async def execute(
     is ended in any case. Cancelling ends it too.
     """
     running = Running()
-    async with launch(kernel_type, cwd=cwd, stdin=running.ask if answers else None) as kernel:
+    stdin = running.ask if answers else None
+    async with launch(kernel_type, cwd=cwd, launch_params=launch_params, stdin=stdin) as kernel:
         result = await running.run(kernel, code, timeout)
     if result.error is not None and not running.error_shown:
         write(of_error(result.error))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +22,7 @@ async def keep(
     *,
     as_json: bool = False,
     cwd: str | os.PathLike[str] | None = None,
+    launch_params: Mapping[str, Any] | None = None,
     transport: Transport = "auto",
 ) -> int:
     """Launch, tell where the kernel is, and wait for a signal or its end. Returns the exit code.
@@ -28,7 +30,13 @@ async def keep(
     Raises as `launch` does. Cancelling it, as a signal does during the launch, ends the kernel.
     """
     with Progress(kernel_type) as progress:
-        kernel = await launch(kernel_type, cwd=cwd, transport=transport, on_event=progress.heard)
+        kernel = await launch(
+            kernel_type,
+            cwd=cwd,
+            launch_params=launch_params,
+            transport=transport,
+            on_event=progress.heard,
+        )
     async with kernel:
         print(json.dumps(described(kernel)) if as_json else kernel.connection_file, flush=True)
         if sys.stderr.isatty():

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from .kernel_types import add_kernel_type
+from .parameters import add_launch_parameters, read_launch_parameters
 from .program import UsageError
 
 SUMMARY = "start a kernel and keep it up"
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_kernel_type(parser)
     parser.add_argument("--json", action="store_true", help="write a line of JSON, of the shape shown above")
     parser.add_argument("--cwd", metavar="DIRECTORY", help="where the kernel is to run")
+    add_launch_parameters(parser)
     parser.add_argument(
         "--transport",
         choices=("auto", "ipc", "tcp"),
@@ -35,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Keep the kernel up."""
     if arguments.cwd is not None and not Path(arguments.cwd).is_dir():
         raise UsageError(f"{arguments.cwd} is no directory")
+    parameters = read_launch_parameters(arguments)
 
     from .keeping import keep
     from .running import run as run_loop
@@ -44,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.kernel_type,
             as_json=arguments.json,
             cwd=arguments.cwd,
+            launch_params=parameters,
             transport=arguments.transport,
         )
     )

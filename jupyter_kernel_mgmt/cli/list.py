@@ -75,7 +75,7 @@ async def look() -> Listing:
         async with KernelFinder.from_entrypoints() as finder:
             search = finder.find_kernels()
             kernels = sorted([item async for item in search], key=lambda item: item[0])
-    return Listing(kernels, [(f"provider {problem.provider!r}", problem.text) for problem in search.problems])
+    return Listing(kernels, [(problem.where, problem.text) for problem in search.problems])
 
 
 def as_dict(listing: Listing) -> dict[str, Any]:

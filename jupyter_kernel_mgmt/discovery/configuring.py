@@ -1,11 +1,14 @@
 """Giving a provider its options, whatever they come from."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from .._traits import apply_config, from_traitlets, is_config, is_configurable
+from ..exceptions import BadConfiguration
 from ..providerbase import BlockingProviderBase, KernelProviderBase, ThreadedProvider
 from .configuration import Configuration
+from .search import Problem
 
 
 class TraitletsConfiguration(Configuration):
@@ -43,6 +46,21 @@ def configure(provider: KernelProviderBase, config: Configuration) -> None:
         if name in options:
             raise config.error(("providers", provider.id, name), text.strip()) from error
         raise config.error(("providers", provider.id), str(error)) from error
+
+
+def unknown_providers(config: Configuration, installed: Collection[str]) -> Iterator[BadConfiguration]:
+    """What is configured for providers that are not there: nobody else would tell of a misspelt name."""
+    for provider_id in config.providers:
+        if provider_id not in installed:
+            near = get_close_matches(provider_id, installed, 1)
+            meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(installed))}"
+            text = f"no provider of this id is installed; {meant}"
+            yield config.error(("providers", provider_id), text)
+
+
+def as_problem(error: BadConfiguration, what: str = "") -> Problem:
+    """The problem of a search that this error is; no provider's."""
+    return Problem("", f"{what}{error}", error)
 
 
 def _loads_itself(provider: KernelProviderBase | BlockingProviderBase) -> bool:

@@ -17,7 +17,7 @@ from ..providerbase import BlockingProviderBase, KernelProviderBase
 from .arrangement import Arrangement
 from .changes import Changes
 from .configuration import Configuration
-from .configuring import as_configuration, configure
+from .configuring import as_configuration, as_problem, configure, unknown_providers
 from .entry_points import installed_providers
 from .names import split_kernel_type
 from .refreshing import INTERVAL, UNWATCHED_INTERVAL, keep_fresh
@@ -62,6 +62,8 @@ class KernelFinder:
     ) -> None:
         self._config = as_configuration(config)
         options = self._config.finder
+        if search_timeout is not None and not search_timeout > 0:
+            raise ValueError(f"search_timeout must be a number of seconds above 0, not {search_timeout!r}")
         self.search_timeout = search_timeout or options.search_timeout or SEARCH_TIMEOUT
         self._arrangement = Arrangement(hide=options.hide, order=options.order, rename=options.rename)
         self._searcher = Searcher(self._arrangement, self.search_timeout)
@@ -89,7 +91,7 @@ class KernelFinder:
 
         No provider is imported yet; the name of an entry point is the id of its provider. Without ``config``
         the files of Jupyter's configuration path are read. Where they are wrong, nothing in them counts, and
-        that is one of the problems of each search.
+        that is one of the problems of each search; so are options for a provider that is not installed.
         """
         problems: tuple[Problem, ...] = ()
         if config is None:
@@ -97,12 +99,13 @@ class KernelFinder:
                 config = Configuration.load()
             except BadConfiguration as error:
                 log.warning("The configuration is not used: %s", error)
-                problems = (Problem("", f"the configuration is not used: {error}", error),)
-        finder = cls(config=config, search_timeout=search_timeout)
-        finder._problems = problems
+                problems = (as_problem(error, "the configuration is not used: "),)
+        finder, installed = cls(config=config, search_timeout=search_timeout), installed_providers()
+        wrong = [as_problem(error) for error in unknown_providers(finder._config, installed)]
+        finder._problems = (*problems, *wrong)
         finder._slots = [
             Slot(name, load=load, configure=lambda provider: configure(provider, finder._config))
-            for name, load in installed_providers().items()
+            for name, load in installed.items()
         ]
         return finder
 
@@ -259,6 +262,8 @@ class KernelFinder:
         Give the result to `connect`, whose `Kernel` lets it go on. Raises `LaunchError` for a kernel that is
         gone, `NoSuchProvider`, `Unsupported`, and `ValueError` for what is no record. Cancelling it is safe.
         """
+        if not isinstance(record, Mapping):
+            raise ValueError(f"a record is a mapping, not {record!r}")
         kernel_type = record.get("kernel_type")
         if not isinstance(kernel_type, str) or not kernel_type:
             raise ValueError("the record names no kernel_type: it is of no kernel that a finder launched")

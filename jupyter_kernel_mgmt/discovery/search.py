@@ -24,8 +24,13 @@ class Problem:
     text: str
     error: Exception | None = None
 
+    @property
+    def where(self) -> str:
+        """Whose problem it is, in words."""
+        return f"provider {self.provider!r}" if self.provider else "configuration"
+
     def __str__(self) -> str:
-        return f"provider {self.provider!r}: {self.text}" if self.provider else self.text
+        return f"{self.where}: {self.text}" if self.provider else self.text
 
 
 class KernelSearch:

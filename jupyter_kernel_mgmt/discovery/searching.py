@@ -24,6 +24,7 @@ class Searcher:
         self._arrangement = arrangement
         self._timeout = timeout
         self._changes: WeakSet[Changes] = WeakSet()  # what nobody reads any more must not fill up
+        self._logged: dict[str, str] = {}
         self._closed = False
 
     def new_search(self, providers: int, problems: Iterable[Problem] = ()) -> KernelSearch:
@@ -70,8 +71,13 @@ class Searcher:
                 with as_exceptions():
                     await self._search_in_time(slot, search, near, look=look)
         except Exception as error:  # of somebody else's provider
-            log.warning("Provider %r failed", slot.id, exc_info=error)
-            search.report(Problem(slot.id, f"{type(error).__name__}: {error}", error))
+            text = f"{type(error).__name__}: {error}"
+            if self._logged.get(slot.id) != text:  # once, though it may be searched again all the time
+                log.warning("Provider %r failed", slot.id, exc_info=error)
+            self._logged[slot.id] = text
+            search.report(Problem(slot.id, text, error))
+        else:
+            self._logged.pop(slot.id, None)
 
     async def _search_in_time(
         self, slot: Slot, search: KernelSearch, near: Path | None, *, look: bool

@@ -83,6 +83,15 @@ async def test_list_shows_what_can_be_launched():
     assert found["problems"] == []
 
 
+async def test_list_tells_of_a_misspelt_provider(tmp_path, monkeypatch):
+    """And where it is configured."""
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    (tmp_path / "jupyter_kernel_mgmt.toml").write_text("[providers.enviroments]\n")
+    code, _, errors = await run("list")
+    assert code == 0
+    assert re.search("problem: configuration: .*line 1.*did you mean 'environments'", errors)
+
+
 async def test_list_says_what_is_wrong_where(spec):
     """That alone is no failure."""
     file = spec("broken", text="{")
@@ -126,6 +135,26 @@ async def test_exec_takes_code_from_a_file_or_stdin(world):
     file.write_text("import os; print(os.getcwd())")
     assert (await run("exec", KERNEL, str(file), "--cwd", str(world.other)))[:2] == (0, f"{world.other}\n")
     assert await run("exec", KERNEL, "-", typed=b"print('\xc3\xa9')") == (0, "é\n", "")
+
+
+async def test_exec_launches_with_parameters(spec):
+    """One is as it is on a notebook's command line; what there is not is refused by name."""
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    metadata = {"parameters": {"level": {"type": "integer", "minimum": 0}}}
+    kernel = {"argv": argv, "display_name": "x", "language": "python", "env": {"LEVEL": "{level}"}}
+    spec("leveled", text=json.dumps({**kernel, "metadata": metadata}))
+
+    def exec_with(*given):
+        options = [part for text in given for part in ("--launch-parameters", text)]
+        return run("exec", "leveled", "-c", "import os; print(os.environ['LEVEL'])", *options)
+
+    assert await exec_with("level=1", "level=3") == (0, "3\n", "")
+    code, output, errors = await exec_with("leve=3")
+    assert (code, output) == (3, "")
+    assert "did you mean 'level'" in errors
+    code, _, errors = await exec_with("no.json")
+    assert code == 2
+    assert "--launch-parameters takes NAME=VALUE or a JSON file" in errors
 
 
 async def test_exec_shows_output_as_it_arrives(world, eventually):

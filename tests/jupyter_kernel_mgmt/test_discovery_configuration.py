@@ -153,6 +153,27 @@ async def test_wrong_files_are_a_problem_of_each_search_and_stop_nobody(
     assert f"{file}, line 2" in str(search.problems[0])
 
 
+async def test_options_for_a_provider_that_is_not_installed_are_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the near name, as it may be misspelt; a finder of some providers takes what it needs."""
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    file = written(tmp_path, "[providers.spec]\n[providers.enviroments]\n[providers.zzz]\n")
+    async with KernelFinder.from_entrypoints() as finder:
+        search = finder.find_kernels()
+        assert [name async for name, _ in search]
+    near, other = search.problems
+    assert (near.provider, near.where) == ("", "configuration")
+    assert f"{file}, line 2" in near.text
+    assert near.text.endswith("did you mean 'environments'?")
+    assert f"{file}, line 3" in other.text
+    assert "there are " in other.text
+    async with KernelFinder([FakeProvider()], config=Configuration.load([file])) as finder:
+        search = finder.find_kernels()
+        assert [name async for name, _ in search] == ["fake/kernel"]
+    assert search.problems == []
+
+
 def test_a_place_that_cannot_be_looked_at_has_no_file(tmp_path: Path) -> None:
     """Such as one within a directory that is closed to us; here its name is too long."""
     assert Configuration.load([tmp_path / ("x" * 300) / "file.toml"]).providers == {}

@@ -163,6 +163,28 @@ async def test_bad_providers_are_problems_and_hide_nobody(caplog: pytest.LogCapt
     assert problems["hangs"] == "gave no answer within 0.05 s"
 
 
+async def test_what_goes_wrong_in_the_same_way_again_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """It may be searched twice a second; in each search it is a problem."""
+    errors: list[Exception | None] = [
+        ValueError("a"),
+        ValueError("a"),
+        ValueError("b"),
+        None,
+        ValueError("b"),
+    ]
+
+    def search() -> Any:
+        error = errors.pop(0)
+        if error is not None:
+            raise error
+        return []
+
+    async with KernelFinder([Searching("bad", search)]) as finder:
+        problems = [(await names(finder))[1].get("bad") for _ in range(len(errors))]
+    assert problems == ["ValueError: a", "ValueError: a", "ValueError: b", None, "ValueError: b"]
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a", "b", "b"]
+
+
 async def test_a_blocking_provider_that_hangs_is_a_problem_too() -> None:
     """Its thread is left to itself."""
     let_go = threading.Event()
@@ -235,6 +257,19 @@ async def test_a_search_that_is_given_up_closes_the_providers_generators() -> No
         assert ended == []
 
     assert ended == ["ended"]
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0, float("nan")])
+def test_a_time_limit_that_is_none_is_refused(timeout: float) -> None:
+    with pytest.raises(ValueError, match="search_timeout must be"):
+        KernelFinder([], search_timeout=timeout)
+
+
+async def test_what_is_no_record_is_not_adopted() -> None:
+    async with KernelFinder([FakeProvider()]) as finder:
+        for record in ("text", None, [1], {}, {"kernel_type": 3}):
+            with pytest.raises(ValueError, match="record"):
+                await finder.adopt(record)  # type: ignore[arg-type]
 
 
 def test_two_providers_of_one_id_are_refused() -> None:

@@ -20,4 +20,9 @@ def test_it_needs_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """And says what to use without one."""
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(UsageError, match="jupyter-kernels exec"):
-        run(argparse.Namespace(kernel_type="python3"))
+        run(argparse.Namespace(kernel_type="python3", launch_parameters=[]))
+
+
+def test_parameters_are_of_no_use_to_a_kernel_that_runs_already() -> None:
+    with pytest.raises(UsageError, match="this one runs already"):
+        run(argparse.Namespace(kernel_type="kernel-1.json", launch_parameters=["a=1"]))
