@@ -19,6 +19,9 @@ from ..exceptions import NoSuchKernel
 from ..launching import InterruptMode
 from .places import KERNEL_NAME, PYTHON, interpreters, owner, stands_for
 
+LARGEST = 1 << 20
+"""Bytes of a kernel.json that are read, at most: others have a few hundred."""
+
 
 class BadKernelSpec(ValueError):
     """A kernel.json that cannot be used; the text says which and why. ``directory`` is where it lies."""
@@ -138,7 +141,10 @@ def read_kernelspec(directory: Path) -> KernelSpec:
     """Read the kernelspec in a directory. Raises `BadKernelSpec`, naming file and field."""
     file = directory / "kernel.json"
     try:
-        return kernelspec_from_dict(json.loads(read_regular(file)), directory)
+        text = read_regular(file, LARGEST + 1)
+        if len(text) > LARGEST:
+            raise BadKernelSpec(f"{file} is larger than {LARGEST >> 20} MiB", directory=directory)
+        return kernelspec_from_dict(json.loads(text), directory)
     except OSError as error:
         raise BadKernelSpec(f"{file} cannot be read: {error.strerror}", directory=directory) from error
     except BadKernelSpec:

@@ -51,7 +51,7 @@ def test_its_kernelspec_is_that_kernel(tmp_path: Path) -> None:
     [kernel] = inside(of_venv(tmp_path))
 
     assert (kernel.title, kernel.metadata, kernel.directory) == ("Python 3.11", {"debugger": True}, spec)
-    assert kernel.resources == ("kernel.json", "logo-64x64.png")
+    assert kernel.resources == ("logo-64x64.png",)
     assert kernel.argv == (str(tmp_path / "bin" / "python"), *IPYKERNEL[1:])
     assert kernel.obstacle == ""
 

@@ -43,18 +43,6 @@ def test_a_file_is_not_read_without_end(tmp_path: Path) -> None:
     assert Disk().text(tmp_path / "bytes") == "\ufffd"
 
 
-def test_a_link_is_no_file(tmp_path: Path) -> None:
-    """What it leads to belongs to somebody else."""
-    (tmp_path / "link").symlink_to(write(tmp_path / "file"))
-    disk = Disk()
-
-    assert disk.is_file(tmp_path / "file")
-    assert not disk.is_file(tmp_path / "link")
-    assert not disk.is_file(tmp_path)
-    assert not disk.is_file(tmp_path / "none")
-    assert not disk.is_file(tmp_path / "\0")
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="of pipes")
 def test_nobody_waits_for_a_pipe(tmp_path: Path) -> None:
     """It is not there."""

@@ -41,7 +41,7 @@ async def test_it_finds_what_is_inside_of_environments(tmp_path: Path) -> None:
     assert list(kernels) == ["p--python3", "work--python3"]
     p, work = kernels.values()
     assert (p.display_name, p.language, p.language_version) == ("Python 3.11 (p, .venv)", "python", "3.11.4")
-    assert (p.prefix, p.resources, p.obstacle) == (str(ready), ("kernel.json",), "")
+    assert (p.prefix, p.resources, p.obstacle) == (str(ready), (), "")
     assert work.display_name == "Python 3.12 (work, conda)"
     assert "conda install -p" in work.obstacle
 
@@ -232,7 +232,7 @@ async def test_files_of_kernelspecs_are_given(tmp_path: Path) -> None:
     write(spec / "logo.svg", "<svg/>")
     one = provider(tmp_path)
 
-    assert await one.resources("a--python3") == ("kernel.json", "logo.svg")
+    assert await one.resources("a--python3") == ("logo.svg",)
     assert await one.resource("a--python3", "logo.svg") == b"<svg/>"
     (spec / "link").symlink_to(write(tmp_path / "elsewhere"))
     for name in ("none", "link", "../python3/logo.svg", "..", ""):

@@ -80,6 +80,7 @@ def test_what_a_spec_may_leave_out(install: Install) -> None:
     [
         ("{not json", "is not JSON"),
         ("", "is not JSON"),
+        (" " * (1 << 20) + "{}", "is larger than 1 MiB"),
         (b"\xff\xfe\x00", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
         ([1], "holds no JSON object"),
@@ -160,9 +161,9 @@ def test_one_that_is_removed_during_the_search_is_passed_over(
     gone = install("x", below="a") / "kernel.json"
     install("x", below="b")
 
-    def removed_before(file: Path) -> bytes:
+    def removed_before(file: Path, largest: int) -> bytes:
         gone.unlink(missing_ok=True)
-        return read_regular(file)
+        return read_regular(file, largest)
 
     monkeypatch.setattr(reading, "read_regular", removed_before)
     [found] = find_kernelspecs([tmp_path / "a", tmp_path / "b"])

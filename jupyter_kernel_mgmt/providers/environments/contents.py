@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...kernelspec import KERNEL_NAME, BadKernelSpec, KernelSpec, read_kernelspec
+from ...kernelspec.info import resource_names
 from ...kernelspec.reading import holds_kernel_json
 from ...launching import InterruptMode
 from ...subproc.ipykernel import START_IPYKERNEL, own_arguments
@@ -183,6 +184,7 @@ def _of_bad(error: BadKernelSpec) -> InnerKernel:
 
 def _of_spec(spec: KernelSpec, environment: Environment, python: _Python | None, disk: Disk) -> InnerKernel:
     """A kernelspec's kernel, its program looked up in the environment that it belongs to."""
+    disk.looked.add(spec.directory)
     argv = _located(spec.argv, environment, disk)
     own = python if python is not None and _same_program(argv[0], python.program) else None
     title = spec.display_name
@@ -195,7 +197,7 @@ def _of_spec(spec: KernelSpec, environment: Environment, python: _Python | None,
         version=own.version if own is not None else _language_version(spec, environment, disk),
         argv=argv,
         directory=spec.directory,
-        resources=tuple(name for name in disk.names(spec.directory) if disk.is_file(spec.directory / name)),
+        resources=resource_names(spec.directory),
         env=spec.env,
         metadata=spec.metadata,
         interrupt_mode=spec.interrupt_mode,

@@ -40,14 +40,6 @@ class Disk:
         self.looked.add(path)
         return os.path.exists(path)  # noqa: PTH110 - unlike pathlib's it raises for no path at all
 
-    def is_file(self, path: Path) -> bool:
-        """Whether a file is there; a link is none, wherever it leads. Its directory tells of changes."""
-        self.looked.add(path.parent)
-        try:
-            return stat.S_ISREG(path.lstat().st_mode)
-        except (OSError, ValueError):
-            return False
-
     def is_planted(self, path: Path) -> bool:
         """Whether another user has put it into a directory that everybody may write to, such as ``/tmp``."""
         if sys.platform == "win32":

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..._regular_files import read_regular
 from ..._threads import in_thread, iterate_in_thread
 from ...exceptions import LaunchError, NoSuchKernel, NoSuchResource
+from ...kernelspec.info import read_resource
 from ...launching import KernelTypeInfo, Launched, LaunchRequest
 from ...providerbase import KernelProviderBase
 from ...subproc import SubprocessLauncher
@@ -152,10 +152,10 @@ class EnvironmentsProvider(KernelProviderBase):
 
     def _resource(self, name: str, filename: str) -> bytes:
         _, kernel = self._get(name)
-        if kernel.directory is None or filename not in kernel.resources:  # no path leads elsewhere
+        if kernel.directory is None:
             raise NoSuchResource(f"{self.id}/{name}", filename)
         try:
-            return read_regular(kernel.directory / filename)
+            return read_resource(kernel.directory, filename)
         except OSError as error:
             raise NoSuchResource(f"{self.id}/{name}", filename) from error
 
