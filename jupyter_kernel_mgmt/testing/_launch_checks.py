@@ -9,6 +9,7 @@ from ..exceptions import Unsupported
 from ..kernel import Kernel
 from ..launching import Launched, LaunchRequest, not_launched
 from ..managerbase import KernelManagerBase
+from ._heeding_checks import check_heeded
 from ._promises import require, within
 from ._residue import Residue
 from .manager_checks import check_manager
@@ -37,7 +38,9 @@ async def check_launches(
             raise
         return launched.manager
 
-    await _check_launched(bounded, params, timeout)
+    language = await _check_launched(bounded, params, timeout)
+    if language == "python":  # what is asked of the kernel itself, in its language
+        await check_heeded(bounded, params, timeout)
     await _check_launched_again(bounded, params, timeout)
     if not takes_any_parameter:
         await _check_unknown_parameter(bounded, params)
@@ -45,8 +48,11 @@ async def check_launches(
     await _check_cancelled_launch(lambda: launch(LaunchRequest(launch_params=params)), timeout)
 
 
-async def _check_launched(launch: Launch, params: dict[str, Any], timeout: float) -> None:
-    """What came back belongs to the request, and a client can talk to it until it is closed."""
+async def _check_launched(launch: Launch, params: dict[str, Any], timeout: float) -> str:
+    """What came back belongs to the request, and a client can talk to it until it is closed.
+
+    Returns the kernel's language.
+    """
     request = LaunchRequest(launch_params=params)
     launched = await launch(request)
     try:
@@ -64,7 +70,9 @@ async def _check_launched(launch: Launch, params: dict[str, Any], timeout: float
         raise
     async with await Kernel.from_launched(launched, startup_timeout=timeout) as kernel:
         assert kernel.kernel_id == request.kernel_id
+        info = (await kernel.client.kernel_info()).content
     require(not await manager.is_alive(), "end the kernel in the manager's aclose(): it outlived its Kernel")
+    return str(info.get("language_info", {}).get("name", ""))
 
 
 async def _check_launched_again(launch: Launch, params: dict[str, Any], timeout: float) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from dataclasses import replace
 
 import pytest
 from traitlets import Unicode
@@ -103,6 +104,8 @@ class Blocking(BlockingMiddle):
             raise NoSuchKernel(name)
         for parameter in request.launch_params:
             raise Unsupported("launch_params", f"there is no place for {parameter}")
+        if request.env:
+            raise Unsupported("env", "its environment is that of the tests")
         greet = f"--IPKernelApp.exec_lines=import os; os.environ['GREETING'] = {self.greeting!r}"
         child = ChildKernel(cwd=request.cwd, arguments=[greet])
         return Launched(
@@ -347,6 +350,21 @@ async def test_a_launch_of_each_shape_that_is_cancelled_leaves_nothing(shape, ev
                 await launched.channels.aclose(discard=True)
             await launched.manager.aclose()
         await eventually(lambda: not descendants())
+
+
+@pytest.mark.parametrize(
+    ("ignored", "nothing", "text"),
+    [("env", {}, "JUPYTER_KERNEL_MGMT_CHECK is None"), ("cwd", None, "the kernel runs in /")],
+)
+async def test_a_kernel_that_does_not_heed_what_was_asked_is_told(ignored, nothing, text):
+    """It runs all the same, so that only asking it tells."""
+
+    class Ignoring(Blocking):
+        def launch(self, name: str, request: LaunchRequest) -> Launched:
+            return super().launch(name, replace(request, **{ignored: nothing}))
+
+    with pytest.raises(AssertionError, match=f"heed {ignored} of the LaunchRequest.*{text}"):
+        await check_provider(Ignoring())
 
 
 @pytest.mark.parametrize(
