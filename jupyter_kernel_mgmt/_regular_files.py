@@ -11,10 +11,12 @@ def read_regular(file: Path, largest: int = -1) -> bytes:
 
     A pipe or a device is none: reading it might never end, and opening it might wait for somebody else.
     """
-    with open(file, "rb", opener=_without_waiting) as opened:
-        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+    with open(file, "rb", buffering=0, opener=_without_waiting) as opened:
+        status = os.fstat(opened.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", str(file))
-        return opened.read(largest)
+        # Reading with a limit takes memory for all of that at once.
+        return opened.read(largest if 0 <= largest < status.st_size else -1)
 
 
 def _without_waiting(path: str, flags: int) -> int:

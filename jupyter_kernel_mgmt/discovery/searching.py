@@ -11,6 +11,7 @@ from weakref import WeakSet
 from ..launching import KernelTypeInfo
 from .arrangement import Arrangement
 from .changes import Changes, differences
+from .looks import Looks
 from .search import KernelSearch, Problem, as_exceptions, iterate_found
 from .slots import Slot
 
@@ -25,6 +26,7 @@ class Searcher:
         self._timeout = timeout
         self._changes: WeakSet[Changes] = WeakSet()  # what nobody reads any more must not fill up
         self._logged: dict[str, str] = {}
+        self._looks = Looks()
         self._closed = False
 
     def new_search(self, providers: int, problems: Iterable[Problem] = ()) -> KernelSearch:
@@ -95,7 +97,7 @@ class Searcher:
             search.report(Problem(slot.id, f"gave no answer within {self._timeout:g} s", error))
 
     async def _find(self, slot: Slot, search: KernelSearch, *, look: bool) -> None:
-        known = await slot.remembered(look=look)
+        known = await slot.remembered(self._looks, look=look)
         if known is not None:
             for name, info in known.items():
                 search.add(f"{slot.id}/{name}", info)

@@ -12,6 +12,7 @@ from ..managerbase import missing_methods
 from ..original import adapt, is_original
 from ..providerbase import REQUIRED, BlockingProviderBase, KernelProviderBase
 from .entry_points import LoadProvider
+from .looks import Looks
 from .times import Times
 
 AnyProvider = KernelProviderBase | BlockingProviderBase
@@ -69,7 +70,7 @@ class Slot:
         except Exception as error:  # of somebody else's import
             raise NoSuchProvider(f"provider {self.id!r} cannot be loaded: {error}") from error
 
-    async def remembered(self, *, look: bool = False) -> dict[str, KernelTypeInfo] | None:
+    async def remembered(self, looks: Looks, *, look: bool = False) -> dict[str, KernelTypeInfo] | None:
         """What was found before, if nothing has changed since on which it depends.
 
         While it is ``kept_fresh``, that is looked at in the background, and here only with ``look``.
@@ -79,7 +80,7 @@ class Slot:
             return None
         if self.kept_fresh and not look:
             return known
-        return known if await in_thread(times.unchanged, name=f"look-{self.id}") else None
+        return known if await looks.unchanged(times, name=f"look-{self.id}") else None
 
     def begin(self) -> int:
         """The number of a search that begins now."""

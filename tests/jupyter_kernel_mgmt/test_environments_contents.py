@@ -226,7 +226,7 @@ def test_the_search_looks_at_what_would_change_its_answer(tmp_path: Path) -> Non
     disk = Disk()
     list(kernels_inside(of_venv(tmp_path), disk))
 
-    paths = ("lib/python3.11/site-packages", "share/jupyter/kernels", "bin/python", "bin")
+    paths = ("lib/python3.11/site-packages", "share/jupyter/kernels", "bin/python")
     assert {tmp_path / path for path in paths} <= disk.looked
 
 

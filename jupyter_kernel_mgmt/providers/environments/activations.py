@@ -79,7 +79,9 @@ class Activations:
                 async with asyncio.timeout(timeout):
                     await lock.acquire()
             except TimeoutError:
-                text = f"another launch that activates {environment.prefix} did not end within {timeout:g} s"
+                text = (
+                    f"another launch that activates {environment.prefix} did not end within {timeout:.1f} s"
+                )
                 raise LaunchError(text) from None
         try:
             yield

@@ -247,7 +247,9 @@ def _same_program(name: str, program: Path) -> bool:
 
 
 def _r(environment: Environment, disk: Disk) -> Iterator[InnerKernel]:
-    program = executable(environment.prefix, ("R",), disk, conda=environment.is_conda)
+    if not environment.is_conda:
+        return  # no other tool installs R
+    program = executable(environment.prefix, ("R",), disk, conda=True)
     if program is None:
         return
     library = environment.prefix / "lib" / "R"

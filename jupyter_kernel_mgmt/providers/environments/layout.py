@@ -30,11 +30,12 @@ def executable(prefix: Path, names: tuple[str, ...], disk: Disk, *, conda: bool)
     """The first of these programs that has a place there, also one that is a link to nothing."""
     suffix = ".exe" if sys.platform == "win32" else ""
     for directory in script_directories(prefix, conda=conda):
-        disk.looked.add(directory)
         for name in names:
             path = directory / f"{name}{suffix}"
             if os.path.lexists(path):
+                disk.looked.add(path)
                 return path
+            disk.looked.add(directory)  # where it may come to be
     return None
 
 

@@ -51,7 +51,7 @@ async def changes_of_scripts(
         async with asyncio.timeout(timeout):
             written = await _run(argv, variables)
     except TimeoutError:
-        raise LaunchError(f"{_these(scripts)} did not end within {timeout:g} s") from None
+        raise LaunchError(f"{_these(scripts)} did not end within {timeout:.1f} s") from None
     said, _, rest = written.partition(mark.encode())
     told, end, _ = rest.partition(mark.encode())
     if not end:
