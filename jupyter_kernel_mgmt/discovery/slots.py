@@ -21,7 +21,10 @@ Configure = Callable[[KernelProviderBase], None]
 """Gives a provider its options; raises what is wrong with them."""
 
 RETRY_AFTER = 30.0
-"""Seconds for which a provider that gave no answer in time is not asked again."""
+"""Seconds for which a provider that gave no answer in time is not asked again; twice as long each time."""
+
+RETRY_AFTER_AT_MOST = 3600.0
+"""One that blocks may hold a thread for each time that it was asked."""
 
 
 class Slot:
@@ -46,6 +49,7 @@ class Slot:
         self.is_watched = False
         self.kept_fresh = False
         self.silent_until = 0.0
+        self._retry_after = RETRY_AFTER
         self._load = load
         self._configure = configure
         self._times: Times | None = None
@@ -95,6 +99,7 @@ class Slot:
         Returns what was known until then. The result of one that began after it stays; one that began before
         a `refresh` is only there to compare with.
         """
+        self._answered()
         provider = await self.get()
 
         def look() -> tuple[bool, Times | None]:
@@ -119,7 +124,7 @@ class Slot:
     async def refresh(self) -> None:
         """Forget what it would answer from; ``known`` stays, to compare with."""
         self._forget()
-        self.silent_until = 0.0
+        self._answered()
         if self.provider is not None:
             try:
                 await self.provider.refresh()
@@ -128,7 +133,8 @@ class Slot:
 
     def gave_no_answer(self) -> None:
         """Do not ask again for a while."""
-        self.silent_until = time.monotonic() + RETRY_AFTER
+        self.silent_until = time.monotonic() + self._retry_after
+        self._retry_after = min(self._retry_after * 2, RETRY_AFTER_AT_MOST)
 
     async def aclose(self) -> None:
         """Close the provider if it was loaded; stop loading it."""
@@ -139,6 +145,9 @@ class Slot:
         finally:
             if self.provider is not None:
                 await self.provider.aclose()
+
+    def _answered(self) -> None:
+        self.silent_until, self._retry_after = 0.0, RETRY_AFTER
 
     def _forget(self) -> None:
         self._times, self._forgotten = None, self._begun

@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from jupyter_kernel_mgmt import (
     launch,
 )
 from jupyter_kernel_mgmt.discovery import split_kernel_type
+from jupyter_kernel_mgmt.discovery.slots import Slot
 from jupyter_kernel_mgmt.testing import FakeProvider
 
 GUARD = 20
@@ -669,6 +671,21 @@ async def test_a_provider_that_gave_no_answer_is_not_waited_for_again_and_again(
         await finder.refresh()
         found, problems = await names(finder)
         assert (found, asked) == (["slow/first"], 2)
+
+
+async def test_a_provider_that_never_answers_is_asked_ever_more_seldom() -> None:
+    """One that blocks holds a thread each time; after an answer it is as if nothing had been."""
+    slot = Slot("slow", provider=FakeProvider())
+    silences = []
+    for _ in range(10):
+        slot.gave_no_answer()
+        silences.append(slot.silent_until - time.monotonic())
+    expected = [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+    assert silences == pytest.approx(expected, abs=5)
+    await slot.remember({}, time.time_ns(), slot.begin())
+    assert slot.silent_until == 0
+    slot.gave_no_answer()
+    assert slot.silent_until - time.monotonic() == pytest.approx(30, abs=5)
 
 
 async def test_what_fits_a_notebook_is_matched_among_what_is_shown() -> None:
