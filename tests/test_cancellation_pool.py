@@ -35,7 +35,7 @@ async def pool_of(provider: FakeProvider, **options: Any) -> AsyncIterator[Kerne
 
 
 async def nothing_is_left(pool: KernelPool, provider: FakeProvider) -> None:
-    await comes_true(lambda: not pool._tasks)
+    await comes_true(lambda: not (pool._keeper and pool._keeper._tasks))
     assert all([manager.closed and not await manager.is_alive() for manager in provider.managers])
     metrics = pool.metrics
     assert (metrics.ready, metrics.starting, metrics.lent, metrics.ending, metrics.waiting) == (0,) * 5
@@ -185,7 +185,7 @@ async def test_filling(moment: Moment) -> None:
         provider = FakeProvider(on_launch=turns)
         async with pool_of(provider, size=2, limit=2) as pool:
             await plan.run(pool.filled())
-            assert not pool._filled
+            assert not pool._keeper.filled
             await it_serves(pool)
 
     await cancel_everywhere(scene, moment)
@@ -211,7 +211,7 @@ async def test_closing_with_a_kernel_on_loan_that_is_busy_and_a_launch_under_way
             execution = kernel.execute("hang")
             await launching.wait()
             await plan.run(pool.aclose())
-            await plan.promise(lambda: not pool._tasks)
+            await plan.promise(lambda: not (pool._keeper and pool._keeper._tasks))
             await plan.promise(lambda: all(manager.closed for manager in provider.managers))
             await plan.promise(execution.done)
             with pytest.raises(Exception, match=r"closed|died"):
