@@ -83,10 +83,10 @@ async def test_list_shows_what_can_be_launched():
     assert found["problems"] == []
 
 
-async def test_list_tells_of_a_misspelt_provider(tmp_path, monkeypatch):
+async def test_list_tells_of_a_misspelt_provider(world, monkeypatch):
     """And where it is configured."""
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
-    (tmp_path / "jupyter_kernel_mgmt.toml").write_text("[providers.enviroments]\n")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(world.other))
+    (world.other / "jupyter_kernel_mgmt.toml").write_text("[providers.enviroments]\n")
     code, _, errors = await run("list")
     assert code == 0
     assert re.search("problem: configuration: .*line 1.*did you mean 'environments'", errors)
