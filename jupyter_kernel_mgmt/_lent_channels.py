@@ -22,12 +22,12 @@ class LentChannels:
     """
 
     def __init__(self, owner: KernelClient) -> None:
-        assert owner._channels is not None, "a client lends what it has"
+        assert owner._line.channels is not None, "a client lends what it has"
         self.on_message: OnMessage | None = None
         self.on_closed: OnClosed | None = None
         self.used = False
         self._owner = owner
-        self._channels: Channels = owner._channels
+        self._channels: Channels = owner._line.channels
         self._closed = False
         self._channels.on_message = self._received
         self._channels.on_closed = self._lost
@@ -52,7 +52,7 @@ class LentChannels:
         if self._closed:
             return
         self._closed = True
-        if self._owner._channels is self._channels:
+        if self._owner._line.channels is self._channels:
             self._channels.on_message = self._owner._received
             self._channels.on_closed = self._owner._channels_lost
 

@@ -90,7 +90,7 @@ class PooledKernel:
         """Make it ready for the next holder. Raises `KernelError`; the caller ends it then."""
         owned = self._owned
         assert owned is not None, "it was launched"
-        if owned.client._channels is None:
+        if owned.client._line.channels is None:
             raise LaunchError(f"{owned!r} has died already")
         channels = self._channels = LentChannels(owned.client)
         self._lent = Kernel(self._options, kernel_type=owned.kernel_type, owned=False)

@@ -1,17 +1,18 @@
 """`KernelClient`: talks to one kernel over any channels, with any number of requests under way."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from jupyter_protocol import ChannelClosed, Message, messages
 
 from ._budget import OutputBudget
 from ._comms import Comms
 from ._deadlines import Deadlines
-from ._handlers import STREAM_LIMIT, Handler, Handlers, MessageStream
+from ._handlers import Handlers
 from ._interrupts import INTERRUPT_GRACE, Interrupts
+from ._line import Line
 from ._nudges import Nudges
 from ._prompts import Prompts, StdinHandler
 from ._replacement import Origin
@@ -20,20 +21,19 @@ from ._router import Request
 from ._shutdown import ask_to_end, shutdown_channels
 from ._tasks import TaskSet
 from ._under_way import MakeError, UnderWay
-from .channels import CanKnock, Channels
-from .comms import Comm, CommHandler
+from .channels import Channels
 from .exceptions import ClientClosed, KernelError
 from .execution import Execution
 from .requests import ExecuteOptions, KernelRequests
 from .results import ExecutionResult, InterruptOutcome
 from .subshells import Subshells
-from .wire_trace import Tracer, WireTrace
+from .watching import KernelWatching
 
 OUTPUT_BUDGET = 256 * 1024 * 1024
 """Bytes of output that all executions under way on one client keep together."""
 
 
-class KernelClient(KernelRequests):
+class KernelClient(KernelRequests, KernelWatching):
     """A client of one kernel. Owns the channels given to it and belongs to the running loop.
 
     ``stdin`` is an async callable ``(prompt, password) → str`` that answers the kernel's questions; without
@@ -56,10 +56,9 @@ class KernelClient(KernelRequests):
         self.stdin = stdin
         self.on_execution_state: Callable[[str], None] | None = None
         self.on_replaced: Callable[[], None] | None = None
-        self._channels: Channels | None = None
+        self._line = Line()
         self._closed = False
         self._told_state = "idle"
-        self._refusal: MakeError | None = _no_channels
         self._idle_at_its_end = False
         self._budget = OutputBudget(output_budget)
         self._tasks = TaskSet()
@@ -72,7 +71,6 @@ class KernelClient(KernelRequests):
         self._prompts = Prompts(self, self._interrupt_request)
         self._comms = Comms(self)
         self._side_shells = Subshells(self, busy=lambda: not self._idle)
-        self._tracer: Tracer | None = None
         self._handlers = Handlers()
         if channels is not None:
             self.attach(channels)
@@ -86,7 +84,7 @@ class KernelClient(KernelRequests):
         await self.aclose()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else self.execution_state if self._channels else "detached"
+        state = "closed" if self._closed else self.execution_state if self._line.channels else "detached"
         return f"<KernelClient {state}, {len(self._under_way.router.requests)} requests>"
 
     # Its channels
@@ -98,10 +96,7 @@ class KernelClient(KernelRequests):
         """
         if self._closed:
             raise ClientClosed
-        if self._channels is not None:
-            raise RuntimeError("the client has channels already; detach it first")
-        self._channels = channels
-        self._refusal = None
+        self._line.attach(channels)
         self._restart_notice.start()
         self._under_way.start()
         self._told_state = "idle"
@@ -114,9 +109,9 @@ class KernelClient(KernelRequests):
 
         The channels stay open; only `request_shutdown` and interrupts still go out.
         """
-        if self._refusal is None:
+        if self._line.refusal is None:
             self._idle_at_its_end = self._idle
-        self._refusal = make_error
+        self._line.refusal = make_error
         self.fail_waiting(make_error)
         self._comms.fail(make_error)
         self._side_shells.fail()
@@ -133,7 +128,7 @@ class KernelClient(KernelRequests):
         ``discard`` says that the kernel is gone and unsent messages need not leave. Everything is failed and
         released even when this is cancelled.
         """
-        channels, self._channels = self._channels, None
+        channels = self._line.let_go()
         self.refuse(make_error)
         self._tasks.cancel()
         self._nudges.stop()
@@ -196,7 +191,7 @@ class KernelClient(KernelRequests):
         """
         for deletion in self._side_shells.deletions():
             self._transmit("control", deletion)
-        idle = self._idle if self._refusal is None else self._idle_at_its_end
+        idle = self._idle if self._line.refusal is None else self._idle_at_its_end
         channels = shutdown_channels(self._side_shells.implementation, idle=idle)
         return await ask_to_end(self._transmit, self._under_way.reply_to, channels, restart=restart)
 
@@ -206,8 +201,7 @@ class KernelClient(KernelRequests):
 
     def send(self, channel: str, message: Message) -> None:
         """Send any message; what answers it goes to handlers. Raises as requests do."""
-        if self._refusal is not None:
-            raise self._refusal(None)
+        self._line.check()
         self._transmit(channel, message)
 
     async def _ask(self, message: Message, channel: str = "shell") -> Message:
@@ -218,18 +212,12 @@ class KernelClient(KernelRequests):
         return await self._under_way.reply_to(request)
 
     def _transmit(self, channel: str, message: Message) -> None:
-        if self._channels is None:
-            raise (self._refusal or _no_channels)(None)
-        self._channels.send(channel, message)
+        self._line.send(channel, message)
         self._side_shells.sent(message)
-        if self._tracer is not None:
-            self._tracer.show("sent", channel, message)
 
     def _nudge(self) -> None:
         with suppress(KernelError, ChannelClosed, OSError):
-            if self._channels is not None and isinstance(self._channels, CanKnock):
-                self._channels.knock()
-            else:
+            if not self._line.knock():
                 self.send("shell", messages.kernel_info_request())
 
     @property
@@ -246,16 +234,6 @@ class KernelClient(KernelRequests):
     @interrupter.setter
     def interrupter(self, send: Callable[[], Awaitable[None]]) -> None:
         self._interrupts.send = send
-
-    @property
-    def execution_state(self) -> str:
-        """``"busy"`` while the kernel handles anybody's request, else ``"idle"``, as far as it told us."""
-        return "busy" if self._under_way.router.active else "idle"
-
-    @property
-    def executing(self) -> bool:
-        """Whether the kernel runs code, anybody's, as far as it told us."""
-        return bool(self._under_way.running())
 
     async def interrupt(self, *, grace: float = INTERRUPT_GRACE) -> InterruptOutcome:
         """Interrupt what the kernel runs, and tell after at most ``grace`` seconds what became of it.
@@ -281,77 +259,11 @@ class KernelClient(KernelRequests):
     async def _interrupt_by_message(self) -> None:
         self._transmit("control", messages.interrupt_request())
 
-    # Watching
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until a message makes a condition true; it is looked at after handlers saw each message.
-
-        Raises as requests do when no more messages can come. Cancelling it is safe.
-        """
-        if self._refusal is not None:
-            raise self._refusal(None)
-        await self._under_way.until(condition)
-
-    def add_handler(self, handler: Handler, channels: Iterable[str] | None = None) -> None:
-        """Call ``handler(channel, message)`` for every message received, or for those of some channels.
-
-        Handlers are called in the order they were added, after requests took note of the message. What one
-        raises is logged.
-        """
-        self._handlers.add(handler, channels)
-
-    def remove_handler(self, handler: Handler) -> None:
-        """Call it no longer. An unknown handler is ignored."""
-        self._handlers.remove(handler)
-
-    def messages(self, channels: Iterable[str] = ("iopub",), *, limit: int = STREAM_LIMIT) -> MessageStream:
-        """All messages of some channels: an async context manager and iterator of ``(channel, message)``."""
-        return self._handlers.stream(channels, limit)
-
-    def open_comm(
-        self,
-        target_name: str,
-        data: dict[str, Any] | None = None,
-        *,
-        metadata: dict[str, Any] | None = None,
-        buffers: Sequence[bytes | bytearray | memoryview] | None = None,
-        comm_id: str | None = None,
-    ) -> Comm:
-        """Open a comm to a target in the kernel; see `Comm`. Does not wait: kernels do not confirm it.
-
-        A kernel that does not know the target closes the comm. Raises as requests do, and `ValueError` for a
-        ``comm_id`` that is in use. Source: Messaging in Jupyter, "Opening a Comm".
-        """
-        return self._comms.open(target_name, data, metadata=metadata, buffers=buffers, comm_id=comm_id)
-
-    def on_comm(self, target_name: str, handler: CommHandler | None) -> None:
-        """Call ``handler(comm, open_message)``, sync or async, for each comm the kernel opens to a target.
-
-        None removes the handler. See `Comms.on_open` for the life of async handlers.
-        """
-        self._comms.on_open(target_name, handler)
-
-    @property
-    def trace(self) -> WireTrace | None:
-        """Called with a `TraceEntry`, without secrets, for every message that passes; see `log_trace`."""
-        return None if self._tracer is None else self._tracer.trace
-
-    @trace.setter
-    def trace(self, trace: WireTrace | None) -> None:
-        self._tracer = None if trace is None else Tracer(trace)
-
-    async def settle(self) -> None:
-        """Wait until what a kernel sent before its end has arrived: until nothing more comes.
-
-        Takes a few milliseconds, and at most a second. Cancelling it is safe.
-        """
-        await self._under_way.settle()
-
     # What arrives
 
     def _received(self, channel: str, message: Message) -> None:
-        if self._tracer is not None:
-            self._tracer.show("received", channel, message)
+        if self._line.tracer is not None:
+            self._line.tracer.show("received", channel, message)
         origin = self._restart_notice.look(message)
         if origin is Origin.STALE:
             self._handlers.call(channel, message)
@@ -399,7 +311,3 @@ class KernelClient(KernelRequests):
             return closed
 
         self.refuse(make_error)
-
-
-def _no_channels(result: ExecutionResult | None) -> Exception:
-    return ClientClosed("the client has no channels", result=result)

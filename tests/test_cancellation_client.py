@@ -431,7 +431,7 @@ async def test_closing(how: str, moment: Moment) -> None:
             client.stdin = never
             execution = client.execute("ask")
             await comes_true(lambda: client._prompts._asked)
-            channels: Any = client._channels
+            channels: Any = client._line.channels
             if how == "aclose":
                 await plan.run(client.aclose())
             elif how == "leave":

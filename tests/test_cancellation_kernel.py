@@ -284,7 +284,7 @@ async def test_restarting(
                 assert not any([await manager.is_alive() for manager in provider.managers])
                 with pytest.raises(KernelDied):
                     await kernel.execute("code")
-                assert kernel.client._channels is None
+                assert kernel.client._line.channels is None
             async with asyncio.timeout(GUARD):
                 await kernel.restart()
             await works(kernel)
@@ -340,7 +340,7 @@ async def test_closing(
             other = asyncio.create_task(kernel.wait())
             await plan.run(kernel.aclose())
             await plan.promise(lambda: kernel.state is KernelState.CLOSED)
-            await plan.promise(lambda: kernel.client._channels is None)
+            await plan.promise(lambda: kernel.client._line.channels is None)
             (manager,) = provider.managers
             await plan.promise(lambda: manager.closed is owned)
             assert await manager.is_alive() is not owned

@@ -251,7 +251,7 @@ async def test_disconnecting_sockets(moment: Moment) -> None:
             async with asyncio.timeout(GUARD):
                 kernel = await connect(sockets.connection_info)
             await plan.run(kernel.aclose())
-            assert kernel.client._channels is None
+            assert kernel.client._line.channels is None
             async with asyncio.timeout(GUARD), connect(sockets.connection_info) as another:
                 assert (await another.execute("code")).stdout == "code"
 
