@@ -15,14 +15,14 @@ for n in itertools.count():
 async def main() -> None:
     async with launch() as kernel:
         execution = kernel.execute(COUNT)
-        seen = 0
+        lines = 0  # not messages: a kernel may send one line in two
         async for message in execution:
             if isinstance(message, OutputDropped):
                 print(f"({message.count} messages went over the limit)")
             elif message.msg_type == "stream":
                 print(message.content["text"], end="")
-                seen += 1
-            if seen == 5:
+                lines += message.content["text"].count("\n")
+            if lines >= 5:
                 break
         print("interrupt:", (await execution.interrupt()).value)
         result = await execution
