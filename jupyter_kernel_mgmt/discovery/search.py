@@ -1,6 +1,7 @@
 """`KernelSearch`: one search under way, and what went wrong in it."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,19 +46,19 @@ class KernelSearch:
         self.problems = list(problems)
         self._arrangement = arrangement
         self._running = providers
-        self._found: asyncio.Queue[tuple[str, KernelTypeInfo] | None] = asyncio.Queue()
-        if not providers:
-            self._found.put_nowait(None)
+        self._found: deque[tuple[str, KernelTypeInfo]] = deque()
+        self._changed = asyncio.Event()
 
     def __aiter__(self) -> AsyncIterator[tuple[str, KernelTypeInfo]]:
         return self
 
     async def __anext__(self) -> tuple[str, KernelTypeInfo]:
-        item = await self._found.get()
-        if item is None:
-            self._found.put_nowait(None)
-            raise StopAsyncIteration
-        return item
+        while not self._found:
+            if not self._running:
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        return self._found.popleft()
 
     async def ordered(self) -> dict[str, KernelTypeInfo]:
         """All that is left to find, when it is found: in the order that is configured, else by name."""
@@ -67,7 +68,8 @@ class KernelSearch:
         """A kernel type was found."""
         shown = self._arrangement.shown(kernel_type, info)
         if shown is not None:
-            self._found.put_nowait((kernel_type, shown))
+            self._found.append((kernel_type, shown))
+            self._changed.set()
 
     def report(self, problem: Problem) -> None:
         """A provider failed."""
@@ -76,8 +78,7 @@ class KernelSearch:
     def end_one(self) -> None:
         """A provider has finished."""
         self._running -= 1
-        if not self._running:
-            self._found.put_nowait(None)
+        self._changed.set()
 
 
 @contextmanager
