@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -65,31 +66,35 @@ def program(*arguments: object, cwd: Path, **env: str) -> subprocess.CompletedPr
     )
 
 
-def nbconvert(directory: Path, *arguments: str, ours: bool) -> subprocess.CompletedProcess[str]:
+def nbconvert(
+    directory: Path, *arguments: str, given: str = "given.ipynb", ours: bool
+) -> subprocess.CompletedProcess[str]:
     output = "ours" if ours else "theirs"
     config = directory / f"{output}_config.py"
     config.write_text(USE_OURS if ours else "")
     return program(
-        *("nbconvert", "given.ipynb", "--to=notebook", "--execute", f"--output={output}", *arguments),
-        *(f"--config={config}",),
+        *("nbconvert", given, "--to=notebook", "--execute", f"--output={output}", *arguments),
+        *(f"--output-dir={directory}", f"--config={config}"),
         cwd=directory,
     )
 
 
-def papermill(directory: Path, *arguments: str, ours: bool) -> subprocess.CompletedProcess[str]:
+def papermill(
+    directory: Path, *arguments: str, given: str = "given.ipynb", ours: bool
+) -> subprocess.CompletedProcess[str]:
     engine = ["--engine=jupyter_kernel_mgmt"] if ours else []
     output = "ours" if ours else "theirs"
     arguments = tuple(argument.format(output=output) for argument in arguments)
-    return program("papermill", *engine, *arguments, "given.ipynb", f"{output}.ipynb", cwd=directory)
+    return program("papermill", *engine, *arguments, given, f"{output}.ipynb", cwd=directory)
 
 
 def both(
-    run: Callable[..., "subprocess.CompletedProcess[str]"], directory: Path, *arguments: str
+    run: Callable[..., "subprocess.CompletedProcess[str]"], directory: Path, *arguments: str, **options: str
 ) -> tuple["subprocess.CompletedProcess[str]", "subprocess.CompletedProcess[str]"]:
     """With our part and with their own, at the same time."""
     with ThreadPoolExecutor(2) as pool:
-        ours = pool.submit(run, directory, *arguments, ours=True)
-        theirs = pool.submit(run, directory, *arguments, ours=False)
+        ours = pool.submit(run, directory, *arguments, ours=True, **options)
+        theirs = pool.submit(run, directory, *arguments, ours=False, **options)
         return ours.result(), theirs.result()
 
 
@@ -181,6 +186,24 @@ def test_papermill_writes_output_where_it_is_told(directory: Path) -> None:
     for ran in both(papermill, directory, "--stdout-file={output}.out", "--no-progress-bar"):
         assert ran.returncode == 0, ran.stderr
     assert (directory / "ours.out").read_text() == (directory / "theirs.out").read_text() != ""
+
+
+@pytest.mark.parametrize("run", [nbconvert, papermill])
+def test_the_kernel_is_the_one_of_the_name(
+    run: Callable[..., "subprocess.CompletedProcess[str]"], directory: Path
+) -> None:
+    """As with their own parts; the project's own environment does not come before it."""
+    prefix, notebooks = directory / ".venv", directory / "notebooks"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", prefix], check=True, timeout=GUARD)
+    [packages] = prefix.glob("lib/python*/site-packages")
+    (packages / "tests.pth").write_text(sysconfig.get_path("purelib") + "\n")  # with ipykernel
+    notebooks.mkdir()
+    written(notebooks, [new_code_cell("import sys; sys.prefix")])
+    for ran in both(run, directory, given="notebooks/given.ipynb"):
+        assert ran.returncode == 0, ran.stderr
+    ours, theirs = (comparable(directory / f"{name}.ipynb") for name in ("ours", "theirs"))
+    assert ours == theirs
+    assert repr(sys.prefix) in str(ours["cells"][0]["outputs"])
 
 
 def test_an_interrupt_reaches_the_thread() -> None:
