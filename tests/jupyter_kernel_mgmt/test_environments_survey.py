@@ -64,6 +64,21 @@ def test_what_somebody_else_put_where_everybody_may_is_passed_over(tmp_path: Pat
     assert [one.prefix for one in survey(working, Disk())] == [prefix]
 
 
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root gives files away")
+def test_so_is_what_lies_in_a_directory_that_somebody_else_put_there(tmp_path: Path) -> None:
+    """Such as ``.pixi``: whoever made that says what is in it. What becomes ours is seen."""
+    shared = tmp_path / "shared"
+    prefix = conda(shared / ".pixi" / "envs" / "default")
+    working = places(tmp_path, cwd=shared / "project")
+    shared.chmod(0o1777)
+    assert [one.prefix for one in survey(working, Disk())] == [prefix]
+
+    os.chown(shared / ".pixi", 12345, -1)
+    disk = Disk()
+    assert survey(working, disk) == []
+    assert shared / ".pixi" in disk.looked
+
+
 def test_one_that_can_be_reached_by_two_ways_is_one(tmp_path: Path) -> None:
     """By the first path, which is not resolved: scripts in it name that one."""
     real = venv(tmp_path / "real")
