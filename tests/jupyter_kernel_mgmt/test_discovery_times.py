@@ -1,10 +1,13 @@
 """Whether files are as they were, by their times."""
 
+import ntpath
 import os
 import time
 from pathlib import Path
 
-from jupyter_kernel_mgmt.discovery.times import GRANULARITY, Times
+import pytest
+
+from jupyter_kernel_mgmt.discovery.times import GRANULARITY, Times, _first_to_come
 
 LONG_AGO = 1_000_000_000 * 10**9
 
@@ -59,6 +62,13 @@ def test_of_what_is_missing_the_first_to_come_is_looked_at(tmp_path: Path) -> No
     assert times.states == {str(tmp_path / "a"): None}
     (tmp_path / "a").mkdir()
     assert not times.unchanged()
+
+
+@pytest.mark.parametrize("path", ["Z:\\a\\b", "Z:\\", "\\\\server\\share\\a"])
+def test_a_drive_that_is_not_there_is_the_first_to_come(path: str) -> None:
+    """As one of the network; nothing is above it."""
+    first, _ = _first_to_come(path, ntpath.dirname)
+    assert first == ntpath.splitdrive(path)[0] + "\\"
 
 
 def test_what_no_file_can_be_called_never_comes_to_be() -> None:
