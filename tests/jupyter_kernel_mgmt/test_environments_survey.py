@@ -92,6 +92,19 @@ def test_one_that_can_be_reached_by_two_ways_is_one(tmp_path: Path) -> None:
     assert [one.prefix for one in survey(places(tmp_path), Disk())] == [link]
 
 
+def test_one_that_is_there_already_is_looked_at_as_well(tmp_path: Path) -> None:
+    """It may be a link, and lead to another one later."""
+    real, link = venv(tmp_path / "a" / ".venv"), tmp_path / "b" / ".venv"
+    link.parent.mkdir()
+    link.symlink_to(real)
+    disk = Disk()
+
+    found = survey(replace(places(tmp_path, cwd=real.parent), near=(link.parent,)), disk)
+
+    assert [one.prefix for one in found] == [real]
+    assert link in disk.looked
+
+
 def test_some_kinds_may_be_enough(tmp_path: Path) -> None:
     """By the tools' names."""
     venv(tmp_path / ".venvs" / "a")

@@ -20,7 +20,9 @@ def survey(places: Places, disk: Disk, kinds: Collection[Kind] = KINDS) -> list[
     found: dict[str, Environment] = {}
     for prefix in _candidates(places, disk):
         real = disk.real(prefix)
-        if real not in found:
+        if real in found:
+            disk.looked.add(prefix)  # a link may come to lead elsewhere
+        else:
             environment = read_conda(prefix, disk) or read_venv(prefix, places, disk)
             if environment is not None:
                 disk.looked.add(prefix)  # which tells of all at once that it has not
