@@ -734,6 +734,17 @@ async def test_the_project_that_a_notebook_is_in_is_looked_into() -> None:
         assert provider.searches == 3
 
 
+async def test_a_project_is_known_by_one_name() -> None:
+    """Parents of ``/a/b/..`` are not those of ``/a``; and a relative path is near nothing."""
+    provider = ProjectsProvider()
+    async with KernelFinder([provider]) as finder:
+        await finder.find_kernels(near=Path("/a/b/..")).ordered()
+        await finder.match_notebook({}, path=Path("c/notebook.ipynb"))
+        with pytest.raises(ValueError, match="near must be an absolute directory, not 'c'"):
+            finder.find_kernels(near=Path("c"))
+    assert provider.projects == [Path("/a")]
+
+
 async def test_a_blocking_provider_is_told_of_projects_too() -> None:
     class Blocking(BlockingProviderBase):
         id = "blocking"
