@@ -99,7 +99,6 @@ class Slot:
         Returns what was known until then. The result of one that began after it stays; one that began before
         a `refresh` is only there to compare with.
         """
-        self._answered()
         provider = await self.get()
 
         def look() -> tuple[bool, Times | None]:
@@ -109,6 +108,7 @@ class Slot:
             return watched is not None, None if watched is None else Times.of(watched, begun)
 
         is_watched, times = await in_thread(look, name=f"watch-{self.id}")
+        self.silent_until, self._retry_after = 0.0, RETRY_AFTER
         if number < self._kept:
             return found
         before = self.known
@@ -122,9 +122,9 @@ class Slot:
             self._forget()
 
     async def refresh(self) -> None:
-        """Forget what it would answer from; ``known`` stays, to compare with."""
+        """Forget what it would answer from, and ask again; ``known`` stays, to compare with."""
         self._forget()
-        self._answered()
+        self.silent_until = 0.0  # it has not answered yet: the next silence is as long as it would have been
         if self.provider is not None:
             try:
                 await self.provider.refresh()
@@ -145,9 +145,6 @@ class Slot:
         finally:
             if self.provider is not None:
                 await self.provider.aclose()
-
-    def _answered(self) -> None:
-        self.silent_until, self._retry_after = 0.0, RETRY_AFTER
 
     def _forget(self) -> None:
         self._times, self._forgotten = None, self._begun
