@@ -152,8 +152,8 @@ class KernelFinder:
         launched by this finder from then on (`KernelProviderBase.look_near`).
 
         What a provider found before is given again while nothing has changed of what it watches
-        (`KernelProviderBase.watched`). One that did not answer in time is not asked again for half a
-        minute, and twice as long each time, up to an hour.
+        (`KernelProviderBase.watched`), nor this process's directory and variables. One that did not answer in
+        time is not asked again for half a minute, and twice as long each time, up to an hour.
 
         Raises `RuntimeError` when the finder is closed, `ValueError` for a relative ``near``.
         """

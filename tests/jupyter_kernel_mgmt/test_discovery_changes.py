@@ -103,6 +103,22 @@ async def test_what_was_found_is_given_again_until_something_changes(directory: 
         assert (provider.refreshed, provider.searches) == (1, 5)
 
 
+async def test_what_a_process_changes_about_itself_is_seen(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is, and its variables: providers look for kernels by both."""
+    provider = Directory(directory)
+    async with KernelFinder([provider]) as finder:
+        await names(finder)
+        monkeypatch.chdir(directory)
+        await names(finder)
+        assert provider.searches == 2
+        monkeypatch.setenv("VIRTUAL_ENV", str(directory))
+        await names(finder)
+        await names(finder)
+        assert provider.searches == 3
+
+
 async def test_what_does_not_answer_is_left_alone_in_the_background_too(directory: Path) -> None:
     """Nor is it refreshed: then it would be asked at once, time and again."""
 

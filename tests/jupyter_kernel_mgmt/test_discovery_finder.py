@@ -685,7 +685,7 @@ async def test_a_provider_that_never_answers_is_asked_ever_more_seldom() -> None
     expected = [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
     assert silences == pytest.approx(expected, abs=5)
     slot.gave_no_answer()
-    await slot.remember({}, time.time_ns(), slot.begin())
+    await slot.remember({}, slot.begin())
     assert slot.silent_until == 0
     slot.gave_no_answer()
     assert slot.silent_until - time.monotonic() == pytest.approx(30, abs=5)
