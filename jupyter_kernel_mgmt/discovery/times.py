@@ -14,9 +14,9 @@ _State = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Paths with the time, inode, size, mode and owner of each, None for one that is not there.
+    """Paths with the time, inode, size, mode, owner and group of each, None for one that is not there.
 
-    Mode and owner, since who may read a file changes what is found, and not its time.
+    Mode, owner and group, since who may read a file changes what is found, and not its time.
     """
 
     states: dict[str, _State | None]
@@ -46,7 +46,14 @@ def _state(path: str) -> _State | None:
         status = os.stat(path)  # noqa: PTH116 - asked hundreds of times, and twice as fast
     except (OSError, ValueError):  # the latter for what no file can be called
         return None
-    return status.st_mtime_ns, status.st_ino, status.st_size, status.st_mode, status.st_uid
+    return (
+        status.st_mtime_ns,
+        status.st_ino,
+        status.st_size,
+        status.st_mode,
+        status.st_uid,
+        status.st_gid,
+    )
 
 
 def _first_to_come(

@@ -125,3 +125,15 @@ def test_a_file_that_comes_to_be_readable_is_seen(tmp_path: Path) -> None:
     assert times is not None
     file.chmod(0o600)
     assert not times.unchanged()
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_that_belongs_to_others_is_seen(tmp_path: Path) -> None:
+    """To another group as well, whose members may read it, or run it."""
+    file = tmp_path / "file"
+    file.write_text("x")
+    for owner, group in ((12345, -1), (-1, 12345)):
+        times = Times.of([old(file)], time.time_ns())
+        assert times is not None
+        os.chown(file, owner, group)
+        assert not times.unchanged()
