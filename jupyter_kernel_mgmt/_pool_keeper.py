@@ -25,18 +25,20 @@ Waiter = asyncio.Future[PooledKernel]
 class Keeper:
     """Does what the ``stock`` says is due, in tasks of its own; belongs to the running loop.
 
-    ``open_kernel`` launches a kernel, whose events go to the handler it is given. ``filled`` are those who
-    wait until the stock is full.
+    ``open_kernel`` launches a kernel of that type, whose events go to the handler it is given. ``filled`` are
+    those who wait until the stock is full.
     """
 
     def __init__(
         self,
         stock: Stock[PooledKernel, Waiter],
+        kernel_type: str,
         open_kernel: Callable[[OnEvent], Opening],
         options: KernelOptions,
     ) -> None:
         self.filled: set[asyncio.Future[None]] = set()
         self._stock = stock
+        self._kernel_type = kernel_type
         self._open_kernel = open_kernel
         self._options = options
         self._loop = asyncio.get_running_loop()
@@ -137,7 +139,7 @@ class Keeper:
         self.look()
 
     def _launch_failed(self, error: Exception) -> None:
-        log.warning("A kernel of a pool could not be launched: %s", error)
+        log.warning("A kernel of the pool of %s could not be launched: %s", self._kernel_type, error)
         told = self._stock.launch_failed(self._loop.time(), hopeless=isinstance(error, _HOPELESS))
         if isinstance(error, _HOPELESS) or self._stock.failures >= PATIENCE:
             self._tell(error, [*told, *self.filled])

@@ -71,6 +71,7 @@ class KernelPool:
             self._options["finder"] = await self._resources.enter_async_context(shared_finder())
         self._keeper = Keeper(
             self._stock,
+            self.kernel_type,
             lambda on_event: launch(self.kernel_type, on_event=on_event, **self._options),
             self._kernel_options,
         )

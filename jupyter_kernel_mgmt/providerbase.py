@@ -71,9 +71,9 @@ class KernelProviderBase:
     def watched(self) -> "Iterable[Path] | None":
         """Files and directories on whose times of change depends what `find_kernels` finds.
 
-        Those that do not exist yet count too. While none of them changes, a finder answers from what was
-        found before. None, the default: that cannot be told, and each search is made anew. Runs in a
-        thread, after `find_kernels` and beside it.
+        Those that do not exist yet count too. While none of them changes, nor this process's directory and
+        variables, a finder answers from what was found before. None, the default: that cannot be told, and
+        each search is made anew. Runs in a thread, after `find_kernels` and beside it.
         """
         return None
 

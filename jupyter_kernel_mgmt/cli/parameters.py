@@ -22,11 +22,11 @@ def add_launch_parameters(parser: argparse.ArgumentParser) -> None:
 
 def read_parameters(given: Iterable[str], option: str = "--parameters") -> dict[str, Any]:
     """All of them together; a later one wins. Raises `UsageError`."""
-    from ..notebook.parameters import parse_assignment  # what only these options need
-
     parameters: dict[str, Any] = {}
     for text in given:
         if "=" in text:
+            from ..notebook.parameters import parse_assignment  # what only these options need
+
             try:
                 name, value = parse_assignment(text)
             except ValueError as error:

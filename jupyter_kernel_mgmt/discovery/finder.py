@@ -13,6 +13,7 @@ from typing import Any, Self
 from ..exceptions import BadConfiguration, LaunchError, NoSuchKernel, NoSuchProvider
 from ..launching import Launched, LaunchRequest, RunningKernel, not_launched
 from ..matching import Match, match_notebook
+from ..matching.nearness import normal
 from ..providerbase import BlockingProviderBase, KernelProviderBase
 from .arrangement import Arrangement
 from .changes import Changes
@@ -151,12 +152,16 @@ class KernelFinder:
         launched by this finder from then on (`KernelProviderBase.look_near`).
 
         What a provider found before is given again while nothing has changed of what it watches
-        (`KernelProviderBase.watched`). One that did not answer in time is not asked again for half a
-        minute, and twice as long each time, up to an hour.
+        (`KernelProviderBase.watched`), nor this process's directory and variables. One that did not answer in
+        time is not asked again for half a minute, and twice as long each time, up to an hour.
 
-        Raises `RuntimeError` when the finder is closed.
+        Raises `RuntimeError` when the finder is closed, `ValueError` for a relative ``near``.
         """
         self._check_open()
+        if near is not None:
+            if not near.is_absolute():
+                raise ValueError(f"near must be an absolute directory, not {str(near)!r}")
+            near = normal(near)  # what is above "a/.." is not what is above it on the disk
         slots = self._shown_slots()
         search = self._searcher.new_search(len(slots), self._problems)
         for slot in slots:
@@ -221,7 +226,9 @@ class KernelFinder:
         `jupyter_kernel_mgmt.matching.match_notebook`, and `best` for whether the first is clear. Cancelling
         it is safe.
         """
-        search = self.find_kernels(near=None if path is None else path.parent)
+        # Nothing is near a relative path.
+        near = path.parent if path is not None and path.is_absolute() else None
+        search = self.find_kernels(near=near)
         return match_notebook(metadata, await search.ordered(), path=path)
 
     async def resources(self, kernel_type: str) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """Keeping up with what changes: when each provider is searched again."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from .searching import Searcher
@@ -31,7 +32,8 @@ async def _keep_one_fresh(slot: Slot, searcher: Searcher, interval: float, unwat
             await searcher.search(slot, search, look=True)
             slot.kept_fresh = not search.problems  # else those who ask would not hear of them
             await asyncio.sleep(interval if slot.is_watched else unwatched_interval)
-            if not slot.is_watched and slot.known is not None:
+            is_silent = slot.silent_until > time.monotonic()  # and would be asked at once
+            if not slot.is_watched and slot.known is not None and not is_silent:
                 await searcher.refresh(slot)
     finally:
         slot.kept_fresh = False

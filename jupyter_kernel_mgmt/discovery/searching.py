@@ -102,13 +102,13 @@ class Searcher:
             for name, info in known.items():
                 search.add(f"{slot.id}/{name}", info)
             return
-        begun, number, found = time.time_ns(), slot.begin(), dict[str, KernelTypeInfo]()
+        begun, found = slot.begin(), dict[str, KernelTypeInfo]()
         async with aclosing(iterate_found(await slot.get())) as items:
             async for name, info in items:
                 _check(name, info)
                 found[name] = info
                 search.add(f"{slot.id}/{name}", info)
-        before = await slot.remember(found, begun, number)
+        before = await slot.remember(found, begun)
         if before is not None and self._changes:
             for change in differences(self._arranged(slot, before), self._arranged(slot, found)):
                 for changes in self._changes:

@@ -1,8 +1,10 @@
 """`Slot`: the place of one provider in a finder, and what that has found before."""
 
 import asyncio
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .._threads import in_thread
@@ -25,6 +27,18 @@ RETRY_AFTER = 30.0
 
 RETRY_AFTER_AT_MOST = 3600.0
 """One that blocks may hold a thread for each time that it was asked."""
+
+
+_Process = tuple[str, Mapping[str, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A search that has begun: its ``number``, the time of `time.time_ns`, and the process as it was."""
+
+    number: int
+    at: int
+    process: _Process = field(repr=False)  # there may be secrets in it
 
 
 class Slot:
@@ -53,6 +67,7 @@ class Slot:
         self._load = load
         self._configure = configure
         self._times: Times | None = None
+        self._process: _Process | None = None
         self._begun = 0
         self._kept = 0
         self._forgotten = 0
@@ -77,43 +92,44 @@ class Slot:
     async def remembered(self, looks: Looks, *, look: bool = False) -> dict[str, KernelTypeInfo] | None:
         """What was found before, if nothing has changed since on which it depends.
 
+        That is what the provider watches, and this process's directory and variables.
         While it is ``kept_fresh``, that is looked at in the background, and here only with ``look``.
         """
         times, known = self._times, self.known
-        if times is None or known is None:
+        if times is None or known is None or self._process != _process():
             return None
         if self.kept_fresh and not look:
             return known
         return known if await looks.unchanged(times, name=f"look-{self.id}") else None
 
-    def begin(self) -> int:
-        """The number of a search that begins now."""
+    def begin(self) -> Begun:
+        """A search begins now."""
         self._begun += 1
-        return self._begun
+        return Begun(self._begun, time.time_ns(), _process())
 
     async def remember(
-        self, found: dict[str, KernelTypeInfo], begun: int, number: int
+        self, found: dict[str, KernelTypeInfo], begun: Begun
     ) -> dict[str, KernelTypeInfo] | None:
-        """Keep the result of a search with this number that began at this time (`time.time_ns`).
+        """Keep the result of a search.
 
         Returns what was known until then. The result of one that began after it stays; one that began before
         a `refresh` is only there to compare with.
         """
-        self._answered()
         provider = await self.get()
 
         def look() -> tuple[bool, Times | None]:
             watched = provider.watched()
             if isinstance(watched, str | bytes):
                 raise TypeError(f"it watches {watched!r}, where paths are due")
-            return watched is not None, None if watched is None else Times.of(watched, begun)
+            return watched is not None, None if watched is None else Times.of(watched, begun.at)
 
         is_watched, times = await in_thread(look, name=f"watch-{self.id}")
-        if number < self._kept:
+        self.silent_until, self._retry_after = 0.0, RETRY_AFTER
+        if begun.number < self._kept:
             return found
         before = self.known
-        self.is_watched, self.known, self._kept = is_watched, found, number
-        self._times = times if number > self._forgotten else None
+        self.is_watched, self.known, self._kept = is_watched, found, begun.number
+        self._times, self._process = times if begun.number > self._forgotten else None, begun.process
         return before
 
     async def look_near(self, directory: Path) -> None:
@@ -122,9 +138,9 @@ class Slot:
             self._forget()
 
     async def refresh(self) -> None:
-        """Forget what it would answer from; ``known`` stays, to compare with."""
+        """Forget what it would answer from, and ask again; ``known`` stays, to compare with."""
         self._forget()
-        self._answered()
+        self.silent_until = 0.0  # it has not answered yet: the next silence is as long as it would have been
         if self.provider is not None:
             try:
                 await self.provider.refresh()
@@ -146,9 +162,6 @@ class Slot:
             if self.provider is not None:
                 await self.provider.aclose()
 
-    def _answered(self) -> None:
-        self.silent_until, self._retry_after = 0.0, RETRY_AFTER
-
     def _forget(self) -> None:
         self._times, self._forgotten = None, self._begun
 
@@ -167,6 +180,15 @@ class Slot:
 def _look_at_error(task: "asyncio.Task[KernelProviderBase]") -> None:
     if not task.cancelled():
         task.exception()
+
+
+def _process() -> _Process:
+    """The current directory, and the variables: where providers look depends on them."""
+    try:
+        directory = os.getcwd()  # noqa: PTH109 - asked at each look
+    except OSError:  # it was removed
+        directory = ""
+    return directory, {name: os.environ.get(name) for name in os.environ}  # a thread may take one away
 
 
 def accept(provider: AnyProvider) -> KernelProviderBase:

@@ -1,7 +1,7 @@
 """`Times`: whether files and directories are as they were, by the times of their last changes."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -14,9 +14,9 @@ _State = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Paths with the time, inode, size, mode and owner of each, None for one that is not there.
+    """Paths with the time, inode, size, mode, owner and group of each, None for one that is not there.
 
-    Mode and owner, since who may read a file changes what is found, and not its time.
+    Mode, owner and group, since who may read a file changes what is found, and not its time.
     """
 
     states: dict[str, _State | None]
@@ -46,19 +46,29 @@ def _state(path: str) -> _State | None:
         status = os.stat(path)  # noqa: PTH116 - asked hundreds of times, and twice as fast
     except (OSError, ValueError):  # the latter for what no file can be called
         return None
-    return status.st_mtime_ns, status.st_ino, status.st_size, status.st_mode, status.st_uid
+    return (
+        status.st_mtime_ns,
+        status.st_ino,
+        status.st_size,
+        status.st_mode,
+        status.st_uid,
+        status.st_gid,
+    )
 
 
-def _first_to_come(path: str) -> tuple[str, str | None]:
+def _first_to_come(
+    path: str,
+    directory_of: Callable[[str], str] = os.path.dirname,
+) -> tuple[str, str | None]:
     """What comes to be before this path does: itself, or a directory on the way; and what it comes to be in.
 
     That is None for what is there in some way, as a link that leads nowhere: no directory tells of it.
     """
     if not _is_absent(path):
         return path, None
-    directory = os.path.dirname(path)  # noqa: PTH120 - as above
-    while directory and _is_absent(directory):
-        path, directory = directory, os.path.dirname(directory)  # noqa: PTH120
+    directory = directory_of(path)
+    while directory not in ("", path) and _is_absent(directory):  # a drive may be gone, and is in itself
+        path, directory = directory, directory_of(directory)
     return path, directory
 
 

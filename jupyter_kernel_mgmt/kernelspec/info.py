@@ -9,7 +9,7 @@ from pathlib import Path
 from .._regular_files import read_regular
 from ..launching import KernelTypeInfo
 from .checks import provisioner_obstacle
-from .places import prefix_of
+from .places import PYTHON, interpreters, prefix_of
 from .reading import BadKernelSpec, KernelSpec
 
 _MINOR = re.compile(r"^version(?:_info)?\s*=\s*(\d+\.\d+)", re.MULTILINE)
@@ -56,6 +56,16 @@ def language_version(spec: KernelSpec, prefix: Path | None) -> str:
         return ""
     found = _MINOR.search(text)
     return found[1] if found else ""
+
+
+def depends_on(spec: KernelSpec) -> list[Path]:
+    """What `info_of` looks at besides: interpreters that may be its own, and where their version is told."""
+    name, prefix, looked = spec.argv[0], environment_of(spec), list[Path]()
+    if prefix is not None and spec.language.lower() == "python":
+        looked.append(prefix / "pyvenv.cfg")
+    if spec.prefix is not None and PYTHON.fullmatch(name):
+        looked += interpreters(spec.prefix, name, sys.platform)
+    return looked
 
 
 def resource_names(directory: Path) -> tuple[str, ...]:

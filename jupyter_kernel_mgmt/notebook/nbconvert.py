@@ -34,7 +34,8 @@ class ExecutePreprocessor(Preprocessor):
     """Runs the notebook's cells, on a kernel of its own in the directory of the notebook.
 
     It is the one that nbconvert's own would take: the kernelspec that the notebook names, or ``python3``,
-    also where the notebook's project has an environment. Only what `with_kernel` has noted comes before that.
+    also where the notebook's project has an environment. Only what `with_kernel` has noted comes before that,
+    and the language of one that names no kernel and is not in Python.
 
     ``timeout`` (None or below 0: no limit) and ``startup_timeout`` are in seconds. Raises what nbconvert's
     own does: nbclient's ``CellExecutionError``, ``CellTimeoutError`` and ``DeadKernelError``. It blocks its

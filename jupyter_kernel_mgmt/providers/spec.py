@@ -17,7 +17,7 @@ from ..kernelspec import (
     no_such_kernelspec,
 )
 from ..kernelspec.checks import provisioner_obstacle
-from ..kernelspec.info import info_of, read_resource, resource_names
+from ..kernelspec.info import depends_on, info_of, read_resource, resource_names
 from ..launching import KernelTypeInfo, Launched, LaunchRequest
 from ..providerbase import KernelProviderBase, refuse_options
 from ..subproc import SubprocessLauncher
@@ -74,11 +74,14 @@ class KernelSpecProvider(KernelProviderBase):
         return await launcher.launch(request)
 
     def watched(self) -> list[Path]:
-        """All directories that kernelspecs are looked for in, those of kernelspecs, and each kernel.json."""
+        """All directories that kernelspecs are looked for in, their own, and what is read for each."""
         watched = []
         for directory in self._directories():
             specs = [directory / name for name in kernelspec_names(directory)]
             watched += [directory, *specs, *(spec / "kernel.json" for spec in specs)]
+        for found in find_kernelspecs(self._directories()):
+            if isinstance(found, KernelSpec):
+                watched += depends_on(found)
         return watched
 
     async def resources(self, name: str) -> Sequence[str]:

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 from jupyter_kernel_mgmt import KernelFinder, KernelProviderBase, KernelTypeChange, KernelTypeInfo
+from jupyter_kernel_mgmt.discovery.arrangement import Arrangement
 from jupyter_kernel_mgmt.discovery.changes import differences
+from jupyter_kernel_mgmt.discovery.refreshing import keep_fresh
+from jupyter_kernel_mgmt.discovery.searching import Searcher
+from jupyter_kernel_mgmt.discovery.slots import Slot
 
 GUARD = 20
 
@@ -97,6 +101,48 @@ async def test_what_was_found_is_given_again_until_something_changes(directory: 
         await finder.refresh()
         await names(finder)
         assert (provider.refreshed, provider.searches) == (1, 5)
+
+
+async def test_what_a_process_changes_about_itself_is_seen(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is, and its variables: providers look for kernels by both."""
+    provider = Directory(directory)
+    async with KernelFinder([provider]) as finder:
+        await names(finder)
+        monkeypatch.chdir(directory)
+        await names(finder)
+        assert provider.searches == 2
+        monkeypatch.setenv("VIRTUAL_ENV", str(directory))
+        await names(finder)
+        await names(finder)
+        assert provider.searches == 3
+
+
+async def test_what_does_not_answer_is_left_alone_in_the_background_too(directory: Path) -> None:
+    """Nor is it refreshed: then it would be asked at once, time and again."""
+
+    class Hanging(Directory):
+        async def find_kernels(self) -> Any:  # type: ignore[override]
+            self.searches += 1
+            yield "one", info("One")
+            if self.searches > 1:
+                await asyncio.Event().wait()
+
+    class Counted(Searcher):
+        searches = 0
+
+        async def search(self, *args: Any, **options: Any) -> None:
+            await super().search(*args, **options)
+            self.searches += 1
+            if self.searches == 10:
+                raise EOFError
+
+    provider = Hanging(directory, watches=False)
+    searcher = Counted(Arrangement(), 0.01)
+    with pytest.raises(ExceptionGroup):
+        await keep_fresh([Slot("directory", provider=provider)], searcher, 0.001, 0.001)
+    assert (searcher.searches, provider.searches, provider.refreshed) == (10, 2, 1)
 
 
 async def test_while_it_is_kept_up_to_date_what_was_found_last_is_given_without_a_look(

@@ -680,9 +680,12 @@ async def test_a_provider_that_never_answers_is_asked_ever_more_seldom() -> None
     for _ in range(10):
         slot.gave_no_answer()
         silences.append(slot.silent_until - time.monotonic())
+        await slot.refresh()
+        assert slot.silent_until == 0
     expected = [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
     assert silences == pytest.approx(expected, abs=5)
-    await slot.remember({}, time.time_ns(), slot.begin())
+    slot.gave_no_answer()
+    await slot.remember({}, slot.begin())
     assert slot.silent_until == 0
     slot.gave_no_answer()
     assert slot.silent_until - time.monotonic() == pytest.approx(30, abs=5)
@@ -732,6 +735,17 @@ async def test_the_project_that_a_notebook_is_in_is_looked_into() -> None:
             assert {match.kernel_type for match in matches} == {"projects/a", "projects/b"}
         assert await names(finder) == (["projects/a", "projects/b"], {})
         assert provider.searches == 3
+
+
+async def test_a_project_is_known_by_one_name() -> None:
+    """Parents of ``/a/b/..`` are not those of ``/a``; and a relative path is near nothing."""
+    provider = ProjectsProvider()
+    async with KernelFinder([provider]) as finder:
+        await finder.find_kernels(near=Path("/a/b/..")).ordered()
+        await finder.match_notebook({}, path=Path("c/notebook.ipynb"))
+        with pytest.raises(ValueError, match="near must be an absolute directory, not 'c'"):
+            finder.find_kernels(near=Path("c"))
+    assert provider.projects == [Path("/a")]
 
 
 async def test_a_blocking_provider_is_told_of_projects_too() -> None:

@@ -1,10 +1,13 @@
 """Whether files are as they were, by their times."""
 
+import ntpath
 import os
 import time
 from pathlib import Path
 
-from jupyter_kernel_mgmt.discovery.times import GRANULARITY, Times
+import pytest
+
+from jupyter_kernel_mgmt.discovery.times import GRANULARITY, Times, _first_to_come
 
 LONG_AGO = 1_000_000_000 * 10**9
 
@@ -61,6 +64,13 @@ def test_of_what_is_missing_the_first_to_come_is_looked_at(tmp_path: Path) -> No
     assert not times.unchanged()
 
 
+@pytest.mark.parametrize("path", ["Z:\\a\\b", "Z:\\", "\\\\server\\share\\a"])
+def test_a_drive_that_is_not_there_is_the_first_to_come(path: str) -> None:
+    """As one of the network; nothing is above it."""
+    first, _ = _first_to_come(path, ntpath.dirname)
+    assert first == ntpath.splitdrive(path)[0] + "\\"
+
+
 def test_what_no_file_can_be_called_never_comes_to_be() -> None:
     for path in (Path("\0"), Path("missing")):
         times = Times.of([path], time.time_ns())
@@ -115,3 +125,15 @@ def test_a_file_that_comes_to_be_readable_is_seen(tmp_path: Path) -> None:
     assert times is not None
     file.chmod(0o600)
     assert not times.unchanged()
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_that_belongs_to_others_is_seen(tmp_path: Path) -> None:
+    """To another group as well, whose members may read it, or run it."""
+    file = tmp_path / "file"
+    file.write_text("x")
+    for owner, group in ((12345, -1), (-1, 12345)):
+        times = Times.of([old(file)], time.time_ns())
+        assert times is not None
+        os.chown(file, owner, group)
+        assert not times.unchanged()

@@ -109,3 +109,25 @@ async def test_who_waits_for_another_waits_no_longer_than_told(one: Environment)
     assert not first.done()
     first.cancel()
     await asyncio.wait([first])
+
+
+async def test_who_comes_just_when_it_is_the_turn_of_another_waits_no_longer_either(
+    one: Environment,
+) -> None:
+    """Nobody has the turn in this moment, and who waited for it is the next."""
+    activations, end = Activations(), asyncio.Event()
+
+    async def next_one() -> None:
+        async with activations._turn(one, 20):
+            await end.wait()
+
+    async with activations._turn(one, 20):
+        waiting = asyncio.create_task(next_one())
+        await asyncio.sleep(0)
+    with pytest.raises(LaunchError, match="another launch that activates"):
+        async with asyncio.timeout(5), activations._turn(one, 0.01):
+            pass
+    end.set()
+    await waiting
+    async with activations._turn(one, 0):
+        pass  # it is free

@@ -238,3 +238,19 @@ def test_kernelspecs_that_differ_in_case_alone_are_one(tmp_path: Path) -> None:
     [kernel] = inside(of_venv(tmp_path))
 
     assert kernel.directory == tmp_path / "share" / "jupyter" / "kernels" / "Python3"
+
+
+def test_a_program_that_is_in_no_environment_may_come_to_be_in_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then nothing stands in the way any more, which has to be seen."""
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path / "a"), str(tmp_path / "b")]))
+    kernelspec(venv(tmp_path / "env"), "bash", ["bash-kernel", "{connection_file}"])
+    disk = Disk()
+
+    bash, _ = kernels_inside(of_venv(tmp_path / "env"), disk)
+
+    assert "names bash-kernel, which cannot be executed" in bash.obstacle
+    assert {tmp_path / "a" / "bash-kernel", tmp_path / "b" / "bash-kernel"} <= disk.looked
+    program(tmp_path / "b" / "bash-kernel")
+    assert inside(of_venv(tmp_path / "env"))[0].obstacle == ""

@@ -48,6 +48,17 @@ def test_a_program_is_taken_by_its_own_path(tmp_path: Path) -> None:
     assert executable(tmp_path, ("R",), disk, conda=False) is None
 
 
+def test_that_a_link_to_nothing_is_taken_away_is_seen(tmp_path: Path) -> None:
+    """Its directory tells: of the link itself nothing can be seen to change."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to("/gone/python3.11")
+    program(tmp_path / "bin" / "python3")
+    disk = Disk()
+
+    assert executable(tmp_path, ("python", "python3"), disk, conda=False) == tmp_path / "bin" / "python"
+    assert disk.looked == {tmp_path / "bin" / "python", tmp_path / "bin"}
+
+
 def test_what_is_wrong_with_a_program_is_told(tmp_path: Path) -> None:
     """Where its link leads, that it is gone, or that it is no program."""
     good = program(tmp_path / "good")

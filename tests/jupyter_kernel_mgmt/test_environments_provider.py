@@ -73,6 +73,37 @@ async def test_projects_of_notebooks_are_looked_into(tmp_path: Path, monkeypatch
         assert {*await found(one)} == {f"{name}--python3" for name in expected}
 
 
+async def test_the_project_that_was_asked_for_last_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it was asked for before as well; asking again does not make a new search."""
+    monkeypatch.setattr(module, "NEAR", 2)
+    for name in "abc":
+        venv(tmp_path / name / ".venv")
+    one = provider(tmp_path)
+    assert one.look_near(tmp_path / "b")
+    assert one.look_near(tmp_path / "a")
+    await found(one)
+    assert not one.look_near(tmp_path / "b")
+    assert one.watched() is not None
+    assert one.look_near(tmp_path / "c")
+    assert {*await found(one)} == {"b--python3", "c--python3"}
+
+
+async def test_a_search_that_began_earlier_does_not_say_what_is_watched(tmp_path: Path) -> None:
+    """It may not have seen all that a later one did."""
+    venv(tmp_path / ".venvs" / "a")
+    one = provider(tmp_path)
+    earlier = one._find()
+    next(earlier)
+    later = venv(tmp_path / ".venvs" / "b")
+    assert len(await found(one)) == 2
+    assert [*earlier] == []
+    watched = one.watched()
+    assert watched is not None
+    assert later in watched
+
+
 async def test_nothing_is_run_to_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many environments there are."""
 

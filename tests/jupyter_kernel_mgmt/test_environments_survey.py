@@ -64,6 +64,21 @@ def test_what_somebody_else_put_where_everybody_may_is_passed_over(tmp_path: Pat
     assert [one.prefix for one in survey(working, Disk())] == [prefix]
 
 
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root gives files away")
+def test_so_is_what_lies_in_a_directory_that_somebody_else_put_there(tmp_path: Path) -> None:
+    """Such as ``.pixi``: whoever made that says what is in it. What becomes ours is seen."""
+    shared = tmp_path / "shared"
+    prefix = conda(shared / ".pixi" / "envs" / "default")
+    working = places(tmp_path, cwd=shared / "project")
+    shared.chmod(0o1777)
+    assert [one.prefix for one in survey(working, Disk())] == [prefix]
+
+    os.chown(shared / ".pixi", 12345, -1)
+    disk = Disk()
+    assert survey(working, disk) == []
+    assert shared / ".pixi" in disk.looked
+
+
 def test_one_that_can_be_reached_by_two_ways_is_one(tmp_path: Path) -> None:
     """By the first path, which is not resolved: scripts in it name that one."""
     real = venv(tmp_path / "real")
@@ -75,6 +90,19 @@ def test_one_that_can_be_reached_by_two_ways_is_one(tmp_path: Path) -> None:
 
     assert [one.prefix for one in found] == [real]
     assert [one.prefix for one in survey(places(tmp_path), Disk())] == [link]
+
+
+def test_one_that_is_there_already_is_looked_at_as_well(tmp_path: Path) -> None:
+    """It may be a link, and lead to another one later."""
+    real, link = venv(tmp_path / "a" / ".venv"), tmp_path / "b" / ".venv"
+    link.parent.mkdir()
+    link.symlink_to(real)
+    disk = Disk()
+
+    found = survey(replace(places(tmp_path, cwd=real.parent), near=(link.parent,)), disk)
+
+    assert [one.prefix for one in found] == [real]
+    assert link in disk.looked
 
 
 def test_some_kinds_may_be_enough(tmp_path: Path) -> None:

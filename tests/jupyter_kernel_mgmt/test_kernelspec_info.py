@@ -96,6 +96,13 @@ def test_the_version_is_told_where_it_is_cheap() -> None:
     assert language_version(spec("R", metadata={"language_version": 4}), None) == ""
 
 
+def test_an_interpreter_that_no_file_can_be_has_no_version() -> None:
+    """One such kernelspec must not hide all the others."""
+    info = info_of(spec("/no\0path/bin/python", language="python"))
+
+    assert (info.language_version, info.prefix) == ("", "/no\0path")
+
+
 def test_resources_are_plain_files_in_the_directory_itself(tmp_path: Path) -> None:
     """In order, without kernel.json; nothing where there is no directory."""
     for name in ("kernel.json", "logo-64x64.png", "kernel.js"):

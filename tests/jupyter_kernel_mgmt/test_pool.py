@@ -466,7 +466,7 @@ async def test_who_waits_is_told_after_three_launches_in_a_row_that_failed(provi
         assert pool.metrics.failed == 3
 
 
-async def test_launches_that_fail_now_and_then_are_not_told(provider):
+async def test_launches_that_fail_now_and_then_are_not_told(provider, caplog):
     launches = 0
 
     async def fail_twice(manager: FakeManager) -> None:
@@ -479,6 +479,7 @@ async def test_launches_that_fail_now_and_then_are_not_told(provider):
     async with pool_of(provider) as pool, pool.acquire() as kernel:
         assert kernel.state is KernelState.READY
         assert pool.metrics.failed == 2
+    assert f"A kernel of the pool of {pool.kernel_type} could not be launched: not yet" in caplog.text
 
 
 async def test_what_a_broken_provider_raises_is_told_as_a_launch_error(provider):

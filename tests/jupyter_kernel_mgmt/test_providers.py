@@ -79,6 +79,19 @@ async def test_what_is_found_depends_on_what_is_watched(tmp_path: Path) -> None:
     }
 
 
+async def test_what_tells_the_version_of_a_python_is_watched(tmp_path: Path) -> None:
+    """Its environment may be made anew, and one that owns a kernelspec may get its interpreter later."""
+    outside, kernels = tmp_path / "outside", tmp_path / "env" / "share" / "jupyter" / "kernels"
+    install(kernels, "named", language="python", argv=[str(outside / "bin" / "python")])
+    install(kernels, "owned", language="Python", argv=["python3"])
+    install(kernels, "bad", argv=[])
+
+    watched = KernelSpecProvider([kernels]).watched()
+
+    owned = (tmp_path / "env" / "bin" / name for name in ("python3", "python"))
+    assert {outside / "pyvenv.cfg", *owned} <= {*watched}
+
+
 async def test_resources_are_the_plain_files_beside_kernel_json(tmp_path: Path) -> None:
     """By exactly their names."""
     install(tmp_path, "x")

@@ -25,3 +25,10 @@ def test_what_never_ends_is_not_begun(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe", Path("/dev/zero")):
         with pytest.raises(OSError, match="no regular file"):
             read_regular(path)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_what_no_file_can_be_called_is_none(name: str) -> None:
+    """Names come from other people's files."""
+    with pytest.raises(OSError):  # noqa: PT011 - each system words it in its own way
+        read_regular(Path(name))

@@ -72,17 +72,12 @@ class Activations:
     async def _turn(self, environment: Environment, timeout: float) -> AsyncIterator[None]:
         """One after the other, by prefix. Whose turn comes at once need not have time for it."""
         lock = self._locks.setdefault(environment.prefix, asyncio.Lock())
-        if not lock.locked():
-            await lock.acquire()
-        else:
-            try:
-                async with asyncio.timeout(timeout):
-                    await lock.acquire()
-            except TimeoutError:
-                text = (
-                    f"another launch that activates {environment.prefix} did not end within {timeout:.1f} s"
-                )
-                raise LaunchError(text) from None
+        try:
+            async with asyncio.timeout(timeout):
+                await lock.acquire()  # at once where nobody has it, and nobody waits: then no time passes
+        except TimeoutError:
+            text = f"another launch that activates {environment.prefix} did not end within {timeout:.1f} s"
+            raise LaunchError(text) from None
         try:
             yield
         finally:

@@ -215,11 +215,18 @@ def _obstacle(
         return f"its kernelspec asks for {provisioner!r}, which jupyter_client alone can run"
     if own is not None and own_arguments(argv) is not None:
         return own.obstacle(environment)
-    disk.looked.add(Path(argv[0]))
+    disk.looked.update(_places_of(argv[0]))
     if shutil.which(argv[0]) is None:
         file = spec.directory / "kernel.json"
         return broken(environment, f"its kernelspec {file} names {argv[0]}, which cannot be executed")
     return ""
+
+
+def _places_of(program: str) -> list[Path]:
+    """Where a program of that name is, or may come to be: in PATH, unless the name says where."""
+    if os.path.dirname(program):  # noqa: PTH120 - a text of a kernelspec
+        return [Path(program)]
+    return [Path(directory, program) for directory in os.get_exec_path()]
 
 
 def _is_local(provisioner: object) -> bool:

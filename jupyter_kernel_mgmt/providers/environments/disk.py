@@ -46,9 +46,12 @@ class Disk:
             return False
         try:
             for_all = bool(path.parent.stat().st_mode & stat.S_IWOTH)
-            return for_all and path.lstat().st_uid not in (0, os.geteuid())
+            planted = for_all and path.lstat().st_uid not in (0, os.geteuid())
         except (OSError, ValueError):  # it is not there
             return False
+        if planted:  # else others look at it; and its directory may change all the time
+            self.looked.add(path)
+        return planted
 
     def real(self, path: Path) -> str:
         """The path without links, to tell what is the same."""

@@ -34,6 +34,8 @@ def executable(prefix: Path, names: tuple[str, ...], disk: Disk, *, conda: bool)
             path = directory / f"{name}{suffix}"
             if os.path.lexists(path):
                 disk.looked.add(path)
+                if not os.path.exists(path):  # noqa: PTH110 - as below
+                    disk.looked.add(directory)  # that the link is gone, only this tells
                 return path
             disk.looked.add(directory)  # where it may come to be
     return None

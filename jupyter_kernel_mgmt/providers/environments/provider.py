@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ NEAR = 100
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """Where the last whole search has looked, and where it began."""
+    """Where the last whole search has looked, where it began, and which it was."""
 
+    number: int
     places: Places
     paths: frozenset[Path]
 
@@ -52,6 +54,7 @@ class EnvironmentsProvider(KernelProviderBase):
         self._activations = Activations()
         self._helpers = LocalHelpers()
         self._looked: _Looked | None = None
+        self._numbers = count()  # of searches, which run in threads
         self._near: tuple[Path, ...] = ()
 
     def load_config(self, config: Mapping[str, Any]) -> None:
@@ -65,10 +68,12 @@ class EnvironmentsProvider(KernelProviderBase):
                 yield item
 
     def look_near(self, directory: Path) -> bool:
-        """Find the environments of this directory's project too; those of the last `NEAR` ones are kept."""
-        is_new = directory not in self._near and directory != self._now().cwd
-        if is_new:
-            self._near = (*self._near[1 - NEAR :], directory)
+        """Find the environments of this directory's project too; the `NEAR` asked for last are kept."""
+        if directory == self._now().cwd:
+            return False
+        is_new = directory not in self._near
+        others = [near for near in self._near if near != directory]
+        self._near = (*others[-NEAR + 1 :], directory)
         return is_new
 
     def watched(self) -> Iterable[Path] | None:
@@ -124,17 +129,19 @@ class EnvironmentsProvider(KernelProviderBase):
         await self._helpers.aclose()
 
     def _now(self) -> Places:
-        return self._places(roots=self._options.roots, projects=self._options.projects, near=self._near)
+        near = tuple(sorted(self._near))  # for whichever of them was asked for last, nothing else is found
+        return self._places(roots=self._options.roots, projects=self._options.projects, near=near)
 
     def _environments(self, places: Places, disk: Disk) -> list[Named]:
         return named(survey(places, disk, self._options.kinds), home=places.home)
 
     def _find(self) -> Iterator[tuple[str, KernelTypeInfo]]:
-        places, disk = self._now(), Disk()
+        number, places, disk = next(self._numbers), self._now(), Disk()
         for one in self._environments(places, disk):
             for kernel in kernels_inside(one.environment, disk):
                 yield one.kernel_type(kernel.name), _info(one, kernel)
-        self._looked = _Looked(places, frozenset(disk.looked))
+        if self._looked is None or self._looked.number < number:  # one that began earlier knows less
+            self._looked = _Looked(number, places, frozenset(disk.looked))
 
     def _get(self, name: str) -> tuple[Named, InnerKernel]:
         places, disk = self._now(), Disk()

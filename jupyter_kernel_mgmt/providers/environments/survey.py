@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from .conda import conda_candidates, pixi_candidates, read_conda
@@ -19,7 +20,9 @@ def survey(places: Places, disk: Disk, kinds: Collection[Kind] = KINDS) -> list[
     found: dict[str, Environment] = {}
     for prefix in _candidates(places, disk):
         real = disk.real(prefix)
-        if real not in found:
+        if real in found:
+            disk.looked.add(prefix)  # a link may come to lead elsewhere
+        else:
             environment = read_conda(prefix, disk) or read_venv(prefix, places, disk)
             if environment is not None:
                 disk.looked.add(prefix)  # which tells of all at once that it has not
@@ -30,13 +33,18 @@ def survey(places: Places, disk: Disk, kinds: Collection[Kind] = KINDS) -> list[
 def _candidates(places: Places, disk: Disk) -> Iterator[Path]:
     for project in _projects(places):
         for prefix in (*project_candidates(project, places), *pixi_candidates(project, disk)):
-            if not disk.is_planted(prefix):
+            if not any(disk.is_planted(path) for path in _down_to(prefix, project)):
                 yield prefix
     for root in places.roots:
         yield root
         yield from (root / name for name in disk.names(root))
     yield from venv_candidates(places, disk)
     yield from conda_candidates(places, disk)
+
+
+def _down_to(prefix: Path, project: Path) -> list[Path]:
+    """The path and what it lies in, short of the project: somebody may have put any of these there."""
+    return list(takewhile(lambda path: path != project, (prefix, *prefix.parents)))
 
 
 def _projects(places: Places) -> list[Path]:
