@@ -48,13 +48,14 @@ def configure(provider: KernelProviderBase, config: Configuration) -> None:
         raise config.error(("providers", provider.id), str(error)) from error
 
 
-def unknown_providers(config: Configuration, installed: Collection[str]) -> Iterator[BadConfiguration]:
-    """What is configured for providers that are not there: nobody else would tell of a misspelt name."""
+def misspelt_providers(config: Configuration, installed: Collection[str]) -> Iterator[BadConfiguration]:
+    """What is configured for an id that is nearly that of a provider: nobody else would tell.
+
+    One that is like none may be installed elsewhere, where the same files are read.
+    """
     for provider_id in config.providers:
-        if provider_id not in installed:
-            near = get_close_matches(provider_id, installed, 1)
-            meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(installed))}"
-            text = f"no provider of this id is installed; {meant}"
+        if provider_id not in installed and (near := get_close_matches(provider_id, installed, 1)):
+            text = f"no provider of this id is installed; did you mean {near[0]!r}?"
             yield config.error(("providers", provider_id), text)
 
 

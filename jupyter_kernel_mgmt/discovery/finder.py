@@ -18,7 +18,7 @@ from ..providerbase import BlockingProviderBase, KernelProviderBase
 from .arrangement import Arrangement
 from .changes import Changes
 from .configuration import Configuration
-from .configuring import as_configuration, as_problem, configure, unknown_providers
+from .configuring import as_configuration, as_problem, configure, misspelt_providers
 from .entry_points import installed_providers
 from .names import split_kernel_type
 from .refreshing import INTERVAL, UNWATCHED_INTERVAL, keep_fresh
@@ -92,7 +92,7 @@ class KernelFinder:
 
         No provider is imported yet; the name of an entry point is the id of its provider. Without ``config``
         the files of Jupyter's configuration path are read. Where they are wrong, nothing in them counts, and
-        that is one of the problems of each search; so are options for a provider that is not installed.
+        that is one of the problems of each search; so is the id of a provider that seems misspelt.
         """
         problems: tuple[Problem, ...] = ()
         if config is None:
@@ -102,7 +102,7 @@ class KernelFinder:
                 log.warning("The configuration is not used: %s", error)
                 problems = (as_problem(error, "the configuration is not used: "),)
         finder, installed = cls(config=config, search_timeout=search_timeout), installed_providers()
-        wrong = [as_problem(error) for error in unknown_providers(finder._config, installed)]
+        wrong = [as_problem(error) for error in misspelt_providers(finder._config, installed)]
         finder._problems = (*problems, *wrong)
         finder._slots = [
             Slot(name, load=load, configure=lambda provider: configure(provider, finder._config))

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from .._threads import in_thread
@@ -29,16 +29,13 @@ RETRY_AFTER_AT_MOST = 3600.0
 """One that blocks may hold a thread for each time that it was asked."""
 
 
-_Process = tuple[str, Mapping[str, str | None]]
-
-
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A search that has begun: its ``number``, the time of `time.time_ns`, and the process as it was."""
+    """A search that has begun: its ``number``, the time of `time.time_ns`, and how the process was."""
 
     number: int
     at: int
-    process: _Process = field(repr=False)  # there may be secrets in it
+    process: int
 
 
 class Slot:
@@ -67,7 +64,7 @@ class Slot:
         self._load = load
         self._configure = configure
         self._times: Times | None = None
-        self._process: _Process | None = None
+        self._process: int | None = None
         self._begun = 0
         self._kept = 0
         self._forgotten = 0
@@ -182,13 +179,14 @@ def _look_at_error(task: "asyncio.Task[KernelProviderBase]") -> None:
         task.exception()
 
 
-def _process() -> _Process:
-    """The current directory, and the variables: where providers look depends on them."""
+def _process() -> int:
+    """A number for the current directory and the variables: where providers look depends on them."""
     try:
         directory = os.getcwd()  # noqa: PTH109 - asked at each look
     except OSError:  # it was removed
         directory = ""
-    return directory, {name: os.environ.get(name) for name in os.environ}  # a thread may take one away
+    # A copy would hold secrets. A thread may take one away meanwhile.
+    return hash((directory, frozenset((name, os.environ.get(name)) for name in list(os.environ))))
 
 
 def accept(provider: AnyProvider) -> KernelProviderBase:

@@ -58,13 +58,13 @@ def language_version(spec: KernelSpec, prefix: Path | None) -> str:
     return found[1] if found else ""
 
 
-def depends_on(spec: KernelSpec) -> list[Path]:
-    """What `info_of` looks at besides: interpreters that may be its own, and where their version is told."""
-    name, prefix, looked = spec.argv[0], environment_of(spec), list[Path]()
-    if prefix is not None and spec.language.lower() == "python":
-        looked.append(prefix / "pyvenv.cfg")
-    if spec.prefix is not None and PYTHON.fullmatch(name):
-        looked += interpreters(spec.prefix, name, sys.platform)
+def depends_on(found: KernelSpec | BadKernelSpec, info: KernelTypeInfo) -> list[Path]:
+    """What `info_of` looked at besides: interpreters that may be its own, and where their version is told."""
+    looked = list[Path]()
+    if info.prefix and info.language.lower() == "python":
+        looked.append(Path(info.prefix, "pyvenv.cfg"))
+    if isinstance(found, KernelSpec) and PYTHON.fullmatch(found.argv[0]) and found.prefix is not None:
+        looked += interpreters(found.prefix, found.argv[0], sys.platform)
     return looked
 
 

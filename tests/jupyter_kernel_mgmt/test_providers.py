@@ -86,7 +86,9 @@ async def test_what_tells_the_version_of_a_python_is_watched(tmp_path: Path) -> 
     install(kernels, "owned", language="Python", argv=["python3"])
     install(kernels, "bad", argv=[])
 
-    watched = KernelSpecProvider([kernels]).watched()
+    provider = KernelSpecProvider([kernels])
+    assert [name async for name, _ in provider.find_kernels()] == ["bad", "named", "owned"]
+    watched = provider.watched()
 
     owned = (tmp_path / "env" / "bin" / name for name in ("python3", "python"))
     assert {outside / "pyvenv.cfg", *owned} <= {*watched}
