@@ -16,6 +16,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from jupyter_kernel_mgmt import KernelFinder, KernelProviderBase, KernelSpecProvider
 from jupyter_kernel_mgmt.providers.environments import EnvironmentsProvider
+from jupyter_kernel_mgmt.providers.environments.places import Places
 
 KERNELSPECS, ENVIRONMENTS, LIMIT = 200, 50, 2.0
 
@@ -61,7 +62,8 @@ def run(*, quick: bool) -> None:
 
 
 def _healthy(data: Path, environments: Path) -> list[KernelProviderBase]:
-    provider = EnvironmentsProvider()
+    # Those of whoever runs this are not counted.
+    provider = EnvironmentsProvider(lambda **given: Places(home=None, cwd=None, **given))
     provider.load_config({"roots": [str(environments)]})
     return [KernelSpecProvider([data / "kernels"]), provider]
 
