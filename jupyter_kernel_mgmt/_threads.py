@@ -93,9 +93,10 @@ async def iterate_in_thread(iterable: Callable[[], Iterable[T]], *, name: str) -
 
     def post(item: tuple[T] | BaseException | None) -> None:
         posted.append(item)
-        if len(posted) == 1:  # else somebody has been told already, and takes all there are
+        is_last = not isinstance(item, tuple)
+        if is_last or len(posted) == 1:  # else somebody has been told already, and takes all there are
             with suppress(RuntimeError):  # the loop is closed: nobody waits
-                loop.call_soon_threadsafe(wake_up)
+                loop.call_soon_threadsafe(take if is_last else wake_up)
 
     def run() -> None:
         try:
