@@ -15,7 +15,7 @@ import pytest
 
 from jupyter_kernel_mgmt import Execution, Kernel, KernelClient
 
-from ._kinds import KINDS, PYTHON3, QUICK, Kind, in_long_form, require
+from ._kinds import BASH, KINDS, PYTHON3, QUICK, Kind, in_long_form, require
 from ._second_client import Beside
 from ._world import World, new_world, nothing_stays_behind, our_children
 
@@ -37,8 +37,9 @@ def require_fixture() -> Callable[[str], None]:
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.kernel_type)
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """Each kind of kernel in turn."""
+    """Each kind of kernel in turn; bash, which takes its time, in the long form."""
     chosen: Kind = request.param
+    in_long_form(chosen is not BASH)
     require(chosen.kernel_type)
     return chosen
 
