@@ -1,11 +1,10 @@
 """`KernelSpecProvider`: kernel types from kernelspecs, launched as child processes."""
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
+from .._latest import Latest
 from .._threads import in_thread, iterate_in_thread
 from ..exceptions import LaunchError, NoSuchResource, Unsupported
 from ..kernelspec import (
@@ -26,14 +25,6 @@ from ..subproc import SubprocessLauncher
 from ..subproc.helpers import LocalHelpers
 
 
-@dataclass(frozen=True, slots=True)
-class _Depends:
-    """What the kernelspecs of a whole search depend on, beside their own files; and which search it was."""
-
-    number: int
-    paths: set[Path] = field(default_factory=set)
-
-
 class KernelSpecProvider(KernelProviderBase):
     """Finds kernelspecs on Jupyter's data path, or in ``directories`` where they are given.
 
@@ -51,8 +42,7 @@ class KernelSpecProvider(KernelProviderBase):
         self.directories = directories
         self.allow_unconstrained_parameters = allow_unconstrained_parameters
         self._helpers = LocalHelpers()
-        self._numbers = count(1)  # of searches, which run in threads
-        self._depends = _Depends(0)
+        self._depends = Latest[set[Path]]()  # on what a search did, beside the files of the kernelspecs
 
     def load_config(self, config: Mapping[str, Any]) -> None:
         """Take the option ``allow_unconstrained_parameters``, true or false."""
@@ -91,7 +81,7 @@ class KernelSpecProvider(KernelProviderBase):
         for directory in self._directories():
             specs = [directory / name for name in kernelspec_names(directory)]
             watched += [directory, *specs, *(spec / "kernel.json" for spec in specs)]
-        return [*watched, *self._depends.paths]
+        return [*watched, *(self._depends.value or ())]
 
     async def resources(self, name: str) -> Sequence[str]:
         """The names of the plain files beside kernel.json: logos, scripts. Raises `NoSuchKernel`."""
@@ -114,13 +104,12 @@ class KernelSpecProvider(KernelProviderBase):
         return kernelspec_directories() if self.directories is None else self.directories
 
     def _found(self) -> Iterator[tuple[str, KernelTypeInfo]]:
-        depends = _Depends(next(self._numbers))
+        number, depends = self._depends.begin(), set[Path]()
         for found in find_kernelspecs(self._directories()):
             info = info_of(found)
-            depends.paths.update(depends_on(found, info))
+            depends.update(depends_on(found, info))
             yield found.name, info
-        if self._depends.number < depends.number:  # one that began earlier knows less
-            self._depends = depends
+        self._depends.end(number, depends)
 
     def _find(self, name: str) -> Path:
         try:

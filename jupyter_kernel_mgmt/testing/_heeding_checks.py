@@ -22,7 +22,9 @@ async def check_heeded(launch: Launch, params: dict[str, Any], timeout: float) -
     asked: dict[str, Any] = {"cwd": root, "env": {VARIABLE: "set"}}
     launched = await _launch_with_what_is_taken(launch, params, asked)
     async with await Kernel.from_launched(launched, startup_timeout=timeout) as kernel:
-        cwd, value = json.loads((await kernel.execute(_ASK, timeout=timeout)).stdout)
+        result = await kernel.execute(_ASK, timeout=timeout)
+    require(result.status == "ok", f"let a Python kernel run {_ASK!r}; its status is {result.status!r}")
+    cwd, value = json.loads(result.stdout)
     for option, is_heeded, seen in [
         ("cwd", Path(cwd) == root, f"the kernel runs in {cwd}"),
         ("env", value == "set", f"the kernel's {VARIABLE} is {value!r}"),

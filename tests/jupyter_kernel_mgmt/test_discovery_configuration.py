@@ -141,35 +141,40 @@ def test_a_provider_without_options_refuses_all() -> None:
         KernelFinder([FakeProvider()], config={"providers": {"fake": {"size": 1}}})
 
 
-async def test_wrong_files_are_a_problem_of_each_search_and_stop_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("[finder]\nhide = 3\n", 2, "hide"),
+        ("[providers.spec]\n[providers.enviroments]\n", 2, "did you mean 'environments'?"),
+    ],
+)
+async def test_what_is_wrong_in_the_files_is_a_problem_of_each_search_and_stops_nobody(
+    text: str, line: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also the id of a provider that is nearly that of one which is installed."""
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
-    file = written(tmp_path, "[finder]\nhide = 3\n")
+    file = written(tmp_path, text)
     async with KernelFinder.from_entrypoints() as finder:
         search = finder.find_kernels()
         assert [name async for name, _ in search]
-    assert [problem.provider for problem in search.problems] == [""]
-    assert f"{file}, line 2" in str(search.problems[0])
+    [problem] = search.problems
+    assert (problem.provider, problem.where) == ("", "configuration")
+    assert f"{file}, line {line}" in problem.text
+    assert said in problem.text
 
 
-async def test_an_id_that_is_nearly_that_of_a_provider_is_a_problem(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the near name. One that is like none may be installed elsewhere, where the file is read too."""
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
-    file = written(tmp_path, "[providers.spec]\n[providers.enviroments]\n[providers.zzz]\n")
-    async with KernelFinder.from_entrypoints() as finder:
-        search = finder.find_kernels()
-        assert [name async for name, _ in search]
-    [near] = search.problems
-    assert (near.provider, near.where) == ("", "configuration")
-    assert f"{file}, line 2" in near.text
-    assert near.text.endswith("did you mean 'environments'?")
-    async with KernelFinder([FakeProvider()], config=Configuration.load([file])) as finder:
+async def test_options_for_a_provider_that_is_elsewhere_are_no_problem(tmp_path: Path) -> None:
+    """The file is read where it is installed too; and a finder of some providers takes what it needs."""
+    file = written(tmp_path, "[providers.zzz]\n[providers.enviroments]\n")
+    config = Configuration.load([file])
+    async with KernelFinder([FakeProvider()], config=config) as finder:
         search = finder.find_kernels()
         assert [name async for name, _ in search] == ["fake/kernel"]
-    assert search.problems == []
+        assert search.problems == []
+    async with KernelFinder.from_entrypoints(config={"providers": {"zzz": {}}}) as finder:
+        search = finder.find_kernels()
+        assert [name async for name, _ in search]
+        assert search.problems == []
 
 
 def test_a_place_that_cannot_be_looked_at_has_no_file(tmp_path: Path) -> None:

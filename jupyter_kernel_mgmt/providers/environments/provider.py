@@ -4,10 +4,10 @@ import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
+from ..._latest import Latest
 from ..._threads import in_thread, iterate_in_thread
 from ...exceptions import LaunchError, NoSuchKernel, NoSuchResource
 from ...kernelspec.info import read_resource
@@ -30,9 +30,8 @@ NEAR = 100
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """Where the last whole search has looked, where it began, and which it was."""
+    """Where the last whole search has looked, and where it began."""
 
-    number: int
     places: Places
     paths: frozenset[Path]
 
@@ -53,8 +52,7 @@ class EnvironmentsProvider(KernelProviderBase):
         self._options = Options()
         self._activations = Activations()
         self._helpers = LocalHelpers()
-        self._looked: _Looked | None = None
-        self._numbers = count()  # of searches, which run in threads
+        self._looked = Latest[_Looked]()
         self._near: tuple[Path, ...] = ()
 
     def load_config(self, config: Mapping[str, Any]) -> None:
@@ -78,7 +76,7 @@ class EnvironmentsProvider(KernelProviderBase):
 
     def watched(self) -> Iterable[Path] | None:
         """Where the last search looked; None before the first, and once it would begin elsewhere."""
-        looked = self._looked
+        looked = self._looked.value
         return looked.paths if looked is not None and looked.places == self._now() else None
 
     async def refresh(self) -> None:
@@ -136,12 +134,11 @@ class EnvironmentsProvider(KernelProviderBase):
         return named(survey(places, disk, self._options.kinds), home=places.home)
 
     def _find(self) -> Iterator[tuple[str, KernelTypeInfo]]:
-        number, places, disk = next(self._numbers), self._now(), Disk()
+        number, places, disk = self._looked.begin(), self._now(), Disk()
         for one in self._environments(places, disk):
             for kernel in kernels_inside(one.environment, disk):
                 yield one.kernel_type(kernel.name), _info(one, kernel)
-        if self._looked is None or self._looked.number < number:  # one that began earlier knows less
-            self._looked = _Looked(number, places, frozenset(disk.looked))
+        self._looked.end(number, _Looked(places, frozenset(disk.looked)))
 
     def _get(self, name: str) -> tuple[Named, InnerKernel]:
         places, disk = self._now(), Disk()
